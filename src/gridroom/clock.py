@@ -1,0 +1,69 @@
+"""The time that an actor lives on: the wall clock here, a lockstep clock in the simulated street.
+
+An actor hands its clock a table of duties; the clock calls them. So the same lines run on the wall clock and in a
+simulated day.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from gridroom.timegrid import floor
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something an actor does again and again.
+
+    Attributes:
+        every: How often, aligned to the full period in UTC.
+        call: What to do; gets the moment, may return a JSON-able answer (used by the lockstep clock only).
+        offset: How long after the full period.
+    """
+
+    every: timedelta
+    call: Callable[[datetime], Awaitable[object]]
+    offset: timedelta = timedelta(0)
+
+
+class Clock(Protocol):
+    """What an actor needs of time."""
+
+    def now(self) -> datetime:
+        """The present moment. [UTC]"""
+        ...
+
+    async def run(self, duties: Mapping[str, Duty]) -> None:
+        """Call the duties until cancelled or told to stop."""
+        ...
+
+
+class WallClock:
+    """The clock on the wall."""
+
+    def now(self) -> datetime:
+        """The present moment. [UTC]"""
+        return datetime.now(UTC)
+
+    async def run(self, duties: Mapping[str, Duty]) -> None:
+        """Call each duty at its times, one after the other; a duty that fails is logged and comes again."""
+        due = {name: self._next(duty, self.now() - duty.every) for name, duty in duties.items()}
+        while True:
+            name = min(due, key=lambda n: due[n])
+            await asyncio.sleep(max(0.0, (due[name] - self.now()).total_seconds()))
+            moment = self.now()
+            due[name] = self._next(duties[name], moment)
+            try:
+                await duties[name].call(moment)
+            except Exception:
+                log.exception("duty failed, it is tried again at its next time", duty=name)
+
+    @staticmethod
+    def _next(duty: Duty, after: datetime) -> datetime:
+        return floor(after - duty.offset, duty.every) + duty.every + duty.offset

@@ -1,0 +1,1 @@
+"""OCPP between a charge station operator and its charge stations."""

@@ -1,0 +1,36 @@
+"""The tree of OSCP errors.
+
+    OscpError
+    ├── LocalError      we asked for something the protocol cannot say
+    └── RemoteError     the other side sent something we refuse; names the element
+        └── AnswerError the answer to our request cannot be used
+"""
+
+
+class OscpError(Exception):
+    """Any error of the OSCP library."""
+
+
+class LocalError(OscpError):
+    """Our own mistake: a message that cannot be written."""
+
+
+class RemoteError(OscpError):
+    """The other side's mistake; maps to one SOAP Fault.
+
+    Attributes:
+        path: Element that is at fault, as `Envelope/Body/...`, or empty when the bytes are not XML.
+        subcode: WS-Addressing or OSCP subcode of the Fault, such as `InvalidAddressingHeader`, or empty.
+        sender: True when the sender is to blame (`env:Sender`), False for `env:Receiver`.
+    """
+
+    def __init__(self, reason: str, *, path: str = "", subcode: str = "", sender: bool = True) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.reason = reason
+        self.path = path
+        self.subcode = subcode
+        self.sender = sender
+
+
+class AnswerError(RemoteError):
+    """An answer that does not belong to our request or cannot be read: as if none had come."""

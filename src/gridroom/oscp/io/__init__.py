@@ -1,0 +1,1 @@
+"""Thin shells that carry OSCP over HTTPS with mutual TLS."""

@@ -1,0 +1,1 @@
+"""A simulated street: the production code on one cable, for one day."""

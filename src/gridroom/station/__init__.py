@@ -1,0 +1,1 @@
+"""The charge station and its local controller: simulated hardware, real protocol."""

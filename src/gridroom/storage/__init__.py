@@ -1,0 +1,1 @@
+"""Where an actor keeps its state, and the letters it owes and has received."""
