@@ -122,7 +122,7 @@ def request_spans(adjustment: Adjustment, terms: CableTerms) -> tuple[list[Span]
             notes.append(Deviation(15, path, f"cable {cable}: block repeated, counted once"))
             continue
         for other in spans:
-            if _overlap(span, other) > SLACK and not _disjoint(span.amounts, other.amounts):
+            if _overlap(span, other) > SLACK and not _agree(span.amounts, other.amounts):
                 raise _refused(cable, path, "different values for overlapping times")
         spans.append(span)
     return spans, notes
@@ -351,8 +351,8 @@ def _overlap(a: Span, b: Span) -> timedelta:
     return min(a.end, b.end) - max(a.start, b.start)
 
 
-def _disjoint(a: Amounts, b: Amounts) -> bool:
-    return all(x is None or y is None for x, y in zip(a, b, strict=True))
+def _agree(a: Amounts, b: Amounts) -> bool:
+    return all(x is None or y is None or x == y for x, y in zip(a, b, strict=True))
 
 
 def _min(a: Amounts, b: Amounts) -> Amounts:
@@ -376,7 +376,7 @@ def _without_overlap(spans: list[Span], cable: str, notes: list[Deviation]) -> l
         elif (last.start, last.end) == (span.start, span.end):
             if last.amounts == span.amounts:
                 notes.append(Deviation(15, path, f"cable {cable}: block repeated, counted once"))
-            elif _disjoint(last.amounts, span.amounts):
+            elif _agree(last.amounts, span.amounts):
                 notes.append(Deviation(5, path, f"cable {cable}: phases of one time in several blocks, joined"))
                 result[-1] = replace(last, amounts=_joined(last.amounts, span.amounts))
             else:
