@@ -1,0 +1,181 @@
+"""Who charges when: earliest deadline first, per phase, never between 0 and 6 A.
+
+A car that finishes within a block still draws its rate until it stops, so the whole block is reserved for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridroom.cso.sessions import MINIMUM_CA
+from gridroom.cso.steps import Ints
+from gridroom.timegrid import QUARTER, index
+
+STEP_CA = 10
+"""Stations take limits in tenths of an ampere."""
+
+VOLTAGE_V = 230
+SPREAD = 3
+"""Blocks in which nothing is left unused while a car could take it."""
+
+MISSING, CONTENT, FULL = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Car:
+    """A plugged-in car.
+
+    Attributes:
+        station: Identity of its station.
+        phases: Phases of the cable that it uses, shape (3,).
+        max_ca: The most it takes per phase. [0.01 A]
+        deadline: When it leaves, declared or assumed. [UTC]
+        need_wh: Energy that it still needs; None charges until it is full. [Wh]
+        rank: `MISSING` energy, `CONTENT` (has what was asked for), or `FULL` (takes nothing).
+        declared: Whether its driver declared the departure.
+    """
+
+    station: str
+    phases: NDArray[np.bool_]
+    max_ca: int
+    deadline: datetime
+    need_wh: int | None = None
+    rank: int = MISSING
+    declared: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Rates for cars.
+
+    Attributes:
+        cars: In order of precedence.
+        rates_ca: Shape (cars, n). [0.01 A]
+        room_ca: What is left on the cable, shape (3, n). [0.01 A]
+        short: Which cars miss energy at their deadline, shape (cars,).
+    """
+
+    cars: tuple[Car, ...]
+    rates_ca: Ints
+    room_ca: Ints
+    short: NDArray[np.bool_]
+
+    def rate_of(self, station: str) -> Ints:
+        """The rates of one car, shape (n,)."""
+        row: Ints = self.rates_ca[next(i for i, car in enumerate(self.cars) if car.station == station)]
+        return row
+
+    def used(self) -> Ints:
+        """Sum over the cars, shape (3, n). [0.01 A]"""
+        masks = np.array([car.phases for car in self.cars], dtype=np.int64).reshape(-1, 3)
+        total: Ints = masks.T @ self.rates_ca
+        return total
+
+
+def fill(cars: Sequence[Car], room_ca: Ints, start: datetime, now: datetime, block: timedelta = QUARTER) -> Plan:
+    """Give each car, earliest deadline first, the earliest blocks that its tightest phase leaves.
+
+    Args:
+        cars: Who is there.
+        room_ca: What the cable leaves them, shape (3, n). [0.01 A]
+        start: Start of the first block, the running one. [UTC]
+        now: The present moment. [UTC]
+        block: Length of a block.
+
+    Returns:
+        Rates whose sum never exceeds `room_ca`.
+    """
+    order = tuple(sorted(cars, key=lambda c: (c.rank, c.deadline, c.station)))
+    n = room_ca.shape[1]
+    room = np.maximum(room_ca, 0)
+    rates = np.zeros((len(order), n), dtype=np.int64)
+    short = np.zeros(len(order), dtype=np.bool_)
+    hours = np.full(n, block / timedelta(hours=1))
+    hours[0] = max((start + block - now) / timedelta(hours=1), 1e-6)
+    for i, car in enumerate(order):
+        if car.rank == MISSING:
+            rates[i], short[i] = _earliest(car, room, hours, min(n, index(car.deadline, start, block) + 1))
+            room = room - rates[i] * car.phases[:, None]
+    _spread(order, rates, room)
+    _wake(order, rates, room)
+    return Plan(order, rates, room, short)
+
+
+def demand(cars: Sequence[Car], n: int, start: datetime, now: datetime, block: timedelta = QUARTER) -> Ints:
+    """What the cars that miss energy would use if the cable left enough, shape (3, n). [0.01 A]"""
+    missing = [car for car in cars if car.rank == MISSING]
+    room = np.full((3, n), 100_000_000, dtype=np.int64)
+    return fill(missing, room, start, now, block).used() if missing else np.zeros((3, n), dtype=np.int64)
+
+
+def power_w(car: Car) -> float:
+    """Power per hundredth of an ampere. [W]"""
+    return VOLTAGE_V * int(car.phases.sum()) / 100
+
+
+def _offer(car: Car, room: Ints) -> Ints:
+    """What the tightest phase of a car leaves, in whole steps."""
+    tightest: Ints = room[car.phases].min(axis=0)
+    return tightest // STEP_CA * STEP_CA
+
+
+def _earliest(car: Car, room: Ints, hours: NDArray[np.float64], blocks: int) -> tuple[Ints, bool]:
+    rate = np.minimum(_offer(car, room), car.max_ca // STEP_CA * STEP_CA)
+    rate[rate < MINIMUM_CA] = 0
+    rate[max(blocks, 1) :] = 0
+    if car.need_wh is None:
+        return rate, False
+    energy = np.cumsum(rate * power_w(car) * hours)
+    enough = int(np.searchsorted(energy, car.need_wh))
+    rate[enough + 1 :] = 0
+    return rate, enough >= rate.size
+
+
+def _spread(order: Sequence[Car], rates: Ints, room: Ints) -> None:
+    """Give what is left in the nearest blocks to whoever can take it: unused capacity is lost."""
+    for i, car in enumerate(order):
+        most = MINIMUM_CA if car.rank == FULL else car.max_ca // STEP_CA * STEP_CA
+        near = slice(0, SPREAD)
+        wanted = np.minimum(rates[i, near] + _offer(car, room[:, near]), most)
+        wanted = np.where(wanted < MINIMUM_CA, 0, np.maximum(wanted, rates[i, near]))
+        room[:, near] -= (wanted - rates[i, near]) * car.phases[:, None]
+        rates[i, near] = wanted
+
+
+def _wake(order: Sequence[Car], rates: Ints, room: Ints) -> None:
+    """Where a waiting car misses a little of 6 A, let others, the latest first, give that little."""
+    for i, car in enumerate(order):
+        if car.rank == FULL:
+            continue
+        for k in np.flatnonzero(rates[i, :SPREAD] == 0):
+            _lend(order, rates, room, i, int(k))
+
+
+def _lend(order: Sequence[Car], rates: Ints, room: Ints, i: int, k: int) -> None:
+    car = order[i]
+    lack = np.where(car.phases, MINIMUM_CA - room[:, k], 0)
+    lack = -(-np.maximum(lack, 0) // STEP_CA) * STEP_CA
+    if lack.max() * 2 > MINIMUM_CA:
+        return
+    taken: list[tuple[int, int]] = []
+    for j in range(len(order) - 1, -1, -1):
+        useful = lack[order[j].phases]
+        spare = int(rates[j, k]) - MINIMUM_CA
+        if j == i or spare <= 0 or useful.size == 0 or useful.max() <= 0:
+            continue
+        amount = min(spare // STEP_CA * STEP_CA, int(useful.max()))
+        taken.append((j, amount))
+        lack = np.maximum(lack - np.where(order[j].phases, amount, 0), 0)
+        if lack.max() == 0:
+            break
+    lost = sum(amount * int(order[j].phases.sum()) for j, amount in taken)
+    if lack.max() > 0 or lost >= MINIMUM_CA * int(car.phases.sum()):
+        return
+    for j, amount in taken:
+        rates[j, k] -= amount
+        room[:, k] += amount * order[j].phases
+    rates[i, k] = MINIMUM_CA
+    room[:, k] -= MINIMUM_CA * car.phases

@@ -1,0 +1,344 @@
+"""The DSO as a program: its sockets, its duties, its folder."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import sqlalchemy as sa
+import structlog
+
+from gridroom.clock import Clock, Duty, WallClock
+from gridroom.dso import oscp10, service
+from gridroom.dso.config import FILE, DsoConfig, read
+from gridroom.dso.measurements import DeliveryError, Reading, Received, read_csv
+from gridroom.dso.meters import meter_app, pages_app
+from gridroom.dso.rules import Office
+from gridroom.dso.service import Outgoing, View
+from gridroom.dso.setup import init
+from gridroom.dso.store import Store
+from gridroom.oscp.errors import RemoteError
+from gridroom.oscp.io.asgi import oscp_app
+from gridroom.oscp.io.client import OscpClient
+from gridroom.oscp.io.server import Started, serve
+from gridroom.oscp.v10 import wsdl
+from gridroom.oscp.v10.blocks import UNKNOWN
+from gridroom.oscp.v10.messages import DSO_NAMESPACE, Envelope, Response
+from gridroom.oscp.v10.peer import Incoming, Letter, Reply
+from gridroom.security import tls
+from gridroom.storage import database, inbox
+from gridroom.storage.columns import Ints
+from gridroom.storage.database import Database
+from gridroom.storage.outbox import Courier, Outbox, Post
+from gridroom.timegrid import floor
+
+__all__ = ["Dso", "DsoConfig", "import_csv", "init", "open_database", "read", "run"]
+
+log = structlog.get_logger()
+
+MIGRATIONS = "gridroom.dso.migrations"
+OSCP_PATH = "/OSCP/DistributionSystemOperatorServiceV10"
+
+PUBLISH_AFTER = timedelta(seconds=60)
+"""How long after a block's start, on the wall clock, its forecast is made: reports of the last block are in by then."""
+
+WATCH_EVERY = timedelta(minutes=5)
+WATCH_AFTER = timedelta(seconds=20)
+POST_EVERY = timedelta(seconds=5)
+COUNTED = ("UpdateCableCapacityForecast", "Heartbeat")
+
+
+class Dso:
+    """The back office of a grid operator.
+
+    Works without sockets: give `post`, and call the duties and `handle_oscp`. With `start` it listens.
+
+    Args:
+        config: The configuration, with usable paths.
+        db: Its database, see `open_database`.
+        post: Posts OSCP letters.
+        new_id: Gives a fresh uuid.
+        clock: Its time.
+    """
+
+    def __init__(self, config: DsoConfig, db: Database, post: Post, new_id: Callable[[], str], clock: Clock) -> None:
+        self.office = config.office()
+        self.peers = config.peers()
+        self._meters = {meter.party: frozenset(meter.cables) or None for meter in config.meter}
+        self._config, self._db, self._new_id, self._clock = config, db, new_id, clock
+        self._courier = Courier(db, self.peers, post, self._on_answer)
+        self._server: Started | None = None
+        self._running = set[asyncio.Task[object]]()
+
+    # -- what comes in -----------------------------------------------------------------------------------------------
+
+    def handle_oscp(self, party: str, data: bytes) -> Reply:
+        """Answer an envelope that came from a party, known from its certificate."""
+        peer = self.peers.get(party)
+        now = self._clock.now()
+        if peer is None:
+            log.warning("an unknown party was refused", party=party)
+            return Reply(403, b"This party is no peer of ours\n", "text/plain; charset=utf-8")
+        return inbox.receive(self._db, peer, DSO_NAMESPACE, data, now, self._handle, self._new_id)
+
+    def record_readings(self, readings: Iterable[Reading], meter: str | None = None) -> Received:
+        """Keep readings.
+
+        Args:
+            readings: In any order.
+            meter: The meter that speaks; it is heard on its cables only. None: the operator, on all.
+
+        Raises:
+            KeyError: There is no such meter.
+        """
+        cables = None if meter is None else self._meters[meter]
+        with self._db.transact() as tx:
+            received = service.record_measurements(self._store(tx), self.office, readings, self._clock.now(), cables)
+        for finding in received.findings:
+            log.warning("a reading was refused", meter=meter, where=finding.where, reason=finding.text)
+        return received
+
+    def record_csv(self, text: str) -> Received:
+        """Keep the rows of a CSV file `time,cable,L1,L2,L3`; broken rows are findings.
+
+        Raises:
+            DeliveryError: The header line is not as said.
+        """
+        readings, findings = read_csv(text, self.office.rules.block)
+        received = self.record_readings(readings)
+        received.findings[:0] = findings
+        return received
+
+    # -- duties ------------------------------------------------------------------------------------------------------
+
+    def duties(self) -> dict[str, Duty]:
+        """What the DSO does again and again."""
+        return {
+            "publish": Duty(self.office.rules.publish_every, self.publish, PUBLISH_AFTER),
+            "watch": Duty(WATCH_EVERY, self.watch, WATCH_AFTER),
+            "post": Duty(POST_EVERY, self.post),
+            "prune": Duty(timedelta(days=1), self.prune),
+            "statistics": Duty(timedelta(days=1), self._tell_statistics),
+            "view": Duty(timedelta(days=1), self._tell_view),
+        }
+
+    async def publish(self, now: datetime) -> dict[str, object]:
+        """Learn, forecast, divide, and send every CSO its forecasts; heartbeats beside it."""
+        return await self._send(now, service.publish)
+
+    async def watch(self, now: datetime) -> dict[str, object]:
+        """React to measured overloads with urgent forecasts; heartbeats beside it."""
+        return await self._send(now, service.watch)
+
+    async def post(self, now: datetime) -> dict[str, object]:
+        """Send the letters that are due, and what their answers make possible."""
+        tries = await self._courier.flush(now)
+        with self._db.transact() as tx:
+            news = service.settle(self._store(tx), self.office, now)
+            self._owe(tx, news, now)
+        return {"letters": len(news), "tries": tries + (await self._courier.flush(now) if news else 0)}
+
+    async def prune(self, now: datetime) -> None:
+        """Forget what is older than configured."""
+        rules = self.office.rules
+        with self._db.transact() as tx:
+            self._store(tx).prune(now, rules.history, rules.records)
+            Outbox(tx).prune(now - rules.letters)
+            inbox.prune(tx, now)
+
+    async def _send(
+        self, now: datetime, decide: Callable[[Store, Office, datetime], list[Outgoing]]
+    ) -> dict[str, object]:
+        with self._db.transact() as tx:
+            store = self._store(tx)
+            outgoing = decide(store, self.office, now)
+            self._owe(tx, outgoing, now)
+            oscp10.beat(store, self.office, self.peers, now, self._new_id)
+        for one in outgoing:
+            log.log(
+                30 if one.urgent else 20, "forecast made", party=one.party, urgent=one.urgent, cables=len(one.forecasts)
+            )
+        return {"letters": len(outgoing)} | await self.post(now)
+
+    # -- what it knows -----------------------------------------------------------------------------------------------
+
+    def statistics(self) -> dict[str, object]:
+        """Counts of messages sent, of urgent ones, deviations per CSO, and letters given up."""
+        with self._db.transact() as tx:
+            outbox = Outbox(tx)
+            counts, lost, urgent = outbox.counts(), outbox.abandoned(), outbox.urgent("UpdateCableCapacityForecast")
+            odd = inbox.deviations(tx)
+        messages = {name: {"sent": 0, "acknowledged": 0, "refused": 0} for name in COUNTED}
+        for name, tally in counts.items():
+            messages[name] = {"sent": tally.sent, "acknowledged": tally.acknowledged, "refused": tally.refused}
+        return {
+            "messages": messages,
+            "urgent": urgent,
+            "deviations": {party: {str(row): n for row, n in rows.items()} for party, rows in odd.items()},
+            "abandoned": [[party, operation, note, at.isoformat()] for party, operation, note, at in lost],
+        }
+
+    def view(self, cable: str, start: datetime, n: int) -> View:
+        """What is known of a cable over a span of blocks.
+
+        Raises:
+            KeyError: There is no such cable.
+        """
+        with self._db.transact() as tx:
+            return service.view(self._store(tx), self.office, self.office.register[cable], start, n)
+
+    async def _tell_statistics(self, _now: datetime) -> dict[str, object]:
+        return self.statistics()
+
+    async def _tell_view(self, now: datetime) -> dict[str, object]:
+        """Per cable, from the block in force on, in ampere: forecast, margin, available, backup, allotments."""
+        start, n = floor(now, self.office.rules.block), self.office.rules.horizon
+        return {cable: _in_ampere(self.view(cable, start, n)) for cable in self.office.register}
+
+    # -- sockets -----------------------------------------------------------------------------------------------------
+
+    async def start(self) -> dict[str, int]:
+        """Listen for CSOs and meters; gives the port.
+
+        Raises:
+            OSError: The address cannot be listened on.
+            PkiError: A certificate is missing.
+        """
+        config, block = self._config, self.office.rules.block
+        mapping = config.mapping() or None
+        pages = {
+            OSCP_PATH: oscp_app(self._answer, lambda url: wsdl.load(DSO_NAMESPACE, url), mapping=mapping),
+            **meter_app(self.record_readings, frozenset(self._meters), block),
+        }
+        context = tls.server_context(Path(config.tls.certificate), Path(config.tls.key), Path(config.tls.ca))
+        self._server = await serve(
+            pages_app(pages), host=config.listen.host, port=config.listen.port, ssl_context=context
+        )
+        log.info("DSO listens", party=config.party, port=self._server.port)
+        return {"oscp": self._server.port}
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            await self._server.close()
+            self._server = None
+        for task in list(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _answer(self, party: str, data: bytes) -> Reply:
+        reply = self.handle_oscp(party, data)
+        if isinstance(self._clock, WallClock):
+            self._soon(self.post(self._clock.now()))
+        return reply
+
+    def _soon(self, work: Coroutine[object, object, object]) -> None:
+        """Do something after the answer is on its way."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[object]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("letters could not be sent, they are tried again", error=str(task.exception()))
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _store(self, tx: sa.Connection) -> Store:
+        return Store(tx, self.office.rules.block)
+
+    def _owe(self, tx: sa.Connection, outgoing: Iterable[Outgoing], now: datetime) -> None:
+        oscp10.enqueue(self._store(tx), self.office, self.peers, outgoing, now, self._new_id)
+
+    def _handle(self, tx: sa.Connection, incoming: Incoming) -> Response:
+        now = self._clock.now()
+        if not isinstance(incoming.envelope.body, oscp10.SERVED):
+            raise RemoteError("not an operation of this service", path="Envelope/Body", subcode="ActionNotSupported")
+        return oscp10.handle(self._store(tx), self.office, self.peers, incoming, now, self._new_id)
+
+    def _on_answer(self, tx: sa.Connection, sent: Letter, answer: Envelope | None) -> None:
+        oscp10.answered(self._store(tx), sent, answer)
+
+
+def _in_ampere(view: View) -> dict[str, object]:
+    """The coming blocks as lists, shape (3, n) each. [A]"""
+    n = int((view.available != UNKNOWN).all(axis=0).cumprod().sum())
+
+    def ampere(cells: Ints) -> list[list[float]]:
+        return [[value / 100 for value in row[:n].tolist()] for row in cells]
+
+    return {
+        "start": view.start.isoformat(),
+        "issued": view.issued.isoformat() if view.issued else None,
+        "forecast_a": ampere(view.forecast),
+        "margin_a": ampere(view.margin),
+        "available_a": ampere(view.available),
+        "backup_a": ampere(view.pool),
+        "allotments_a": {party: ampere(cells) for party, cells in view.allotments.items()},
+    }
+
+
+def open_database(config: DsoConfig) -> Database:
+    """The configured database at its latest migration.
+
+    Raises:
+        DatabaseError: It cannot be used.
+    """
+    return database.open(f"sqlite:///{Path(config.database).absolute()}", MIGRATIONS)
+
+
+def load(folder: Path) -> DsoConfig:
+    """The configuration in a folder, its paths made usable.
+
+    Raises:
+        ConfigError: It cannot be used; the text names every place that is wrong.
+    """
+    return read(folder / FILE).within(folder)
+
+
+def import_csv(folder: Path, file: Path) -> Received:
+    """Take a CSV file of measurements into the database of a folder.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+        DatabaseError: The database cannot be used.
+        DeliveryError: The header line is not as said, or the file is no text.
+    """
+    config = load(folder)
+    db = open_database(config)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        return Dso(config, db, _no_post, lambda: str(uuid4()), WallClock()).record_csv(text)
+    except UnicodeDecodeError as error:
+        raise DeliveryError(f"{file}: is no UTF-8 text: {error}") from error
+    finally:
+        db.close()
+
+
+async def _no_post(_url: str, _data: bytes, _content_type: str) -> tuple[int | None, bytes, float | None]:
+    return None, b"nothing is posted here", None
+
+
+async def run(folder: Path, clock: Clock | None = None) -> None:
+    """Run the DSO of a folder until cancelled, or until the clock ends.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+        PkiError: A certificate is missing.
+        DatabaseError: The database cannot be used.
+    """
+    config = load(folder)
+    time: Clock = WallClock() if clock is None else clock
+    db = open_database(config)
+    files = config.tls
+    client = OscpClient(tls.client_context(Path(files.certificate), Path(files.key), Path(files.ca)))
+    dso = Dso(config, db, client.post, lambda: str(uuid4()), time)
+    try:
+        await dso.start()
+        await time.run(dso.duties())
+    finally:
+        await dso.stop()
+        await client.close()
+        db.close()

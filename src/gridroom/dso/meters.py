@@ -1,0 +1,86 @@
+"""The door for meters: POST /measurements with a client certificate, JSON or CSV; and GET /health."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gridroom.dso.measurements import DeliveryError, Reading, Received, read_csv, read_json
+from gridroom.oscp.io.identity import certificate_of, party_of
+
+LARGEST = 8 * 1024 * 1024
+"""Largest delivery. [bytes]"""
+
+Record = Callable[[list[Reading], str], Received]
+
+
+def meter_app(record: Record, meters: frozenset[str], block: timedelta) -> dict[str, ASGIApp]:
+    """Applications by path.
+
+    Args:
+        record: Keeps the readings of a meter.
+        meters: The meters that are known.
+        block: Length of a block, the span of a CSV row that names none.
+    """
+
+    async def measurements(request: Request) -> Response:
+        if request.method != "POST":
+            return PlainTextResponse("POST readings here\n", 405, {"allow": "POST"})
+        certificate = certificate_of(request.scope)
+        meter = party_of(certificate, kind="meter") if certificate else None
+        if meter not in meters or meter is None:
+            return PlainTextResponse(f"The certificate is of no meter known here ({meter or 'none named'})\n", 403)
+        data = await _body(request)
+        if data is None:
+            return PlainTextResponse(f"A delivery has at most {LARGEST} bytes\n", 413)
+        try:
+            if request.headers.get("content-type", "").split(";")[0].strip().lower() == "text/csv":
+                readings, findings = read_csv(data.decode("utf-8"), block)
+            else:
+                readings, findings = read_json(data, block)
+        except (DeliveryError, UnicodeDecodeError) as error:
+            return PlainTextResponse(f"{error}\n", 400)
+        received = record(readings, meter)
+        texts = [str(finding) for finding in (*findings, *received.findings)]
+        answer = {"stored": received.stored, "repeated": received.repeated, "findings": texts}
+        return JSONResponse(answer, 422 if texts and not received.stored and not received.repeated else 200)
+
+    async def health(request: Request) -> Response:
+        return PlainTextResponse("ok\n" if request.method in ("GET", "HEAD") else "GET\n")
+
+    return {"/measurements": _app(measurements), "/health": _app(health)}
+
+
+def pages_app(pages: Mapping[str, ASGIApp]) -> ASGIApp:
+    """One application out of several, by exact path; a final slash does not count."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        page = pages.get(scope.get("path", "").rstrip("/"))
+        if page is None:
+            page = PlainTextResponse(f"There is nothing here; there is {', '.join(pages)}\n", 404)
+        await page(scope, receive, send)
+
+    return app
+
+
+def _app(respond: Callable[[Request], object]) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await respond(Request(scope, receive))  # type: ignore[misc]
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    return app
+
+
+async def _body(request: Request) -> bytes | None:
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > LARGEST:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)

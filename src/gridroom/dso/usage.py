@@ -1,0 +1,78 @@
+"""Reported use of electric vehicles: from reports to a grid, and from measured load to non-controllable load.
+
+Whatever is not clearly reported subtracts nothing, so a CSO that is silent or reports too much gains nothing.
+Source: OSCP 1.0 section 3.2.6; decision 19 in docs/deviations.md.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from gridroom.dso.measurements import NOT_MEASURED
+from gridroom.oscp.v10.blocks import UNKNOWN
+from gridroom.oscp.v10.usage import UsageSpan
+from gridroom.storage.columns import Ints
+
+
+def to_cells(spans: Iterable[UsageSpan], start: datetime, n: int, block: timedelta) -> Ints:
+    """Mean use per phase and block that may be subtracted, rounded down.
+
+    Args:
+        spans: Reported blocks without overlap.
+        start: Start of the first cell. [UTC]
+        n: Number of cells.
+        block: Length of a cell.
+
+    Returns:
+        Shape (3, n) [0.01 A]; `UNKNOWN` where the report does not cover the whole cell.
+    """
+    second = timedelta(seconds=1)
+    whole = block // second
+    sums, covered = np.zeros((3, n), dtype=np.int64), np.zeros(n, dtype=np.int64)
+    for span in spans:
+        first, last = (span.start - start) // second, (span.end - start) // second
+        for cell in range(max(0, first // whole), min(n, -(-last // whole))):
+            part = min(last, (cell + 1) * whole) - max(first, cell * whole)
+            sums[:, cell] += np.array(span.subtractable_ca, dtype=np.int64) * part
+            covered[cell] += part
+    return np.where(covered >= whole, sums // whole, UNKNOWN)
+
+
+def energy_cells(spans: Iterable[UsageSpan], start: datetime, n: int, block: timedelta) -> Ints:
+    """Reported energy per phase and block, shape (3, n) [Wh], spread evenly over each span; `NOT_MEASURED` if none."""
+    sums, stated = np.zeros((3, n)), np.zeros((3, n), dtype=bool)
+    for span in spans:
+        seconds = span.end - span.start
+        first, last = max(0, (span.start - start) // block), min(n, -(-(span.end - start) // block))
+        for cell in range(first, last):
+            part = min(span.end, start + (cell + 1) * block) - max(span.start, start + cell * block)
+            for phase, energy in enumerate(span.energy_wh):
+                if energy is not None:
+                    sums[phase, cell] += float(energy) * (part / seconds)
+                    stated[phase, cell] = True
+    limit = 2**31 - 1
+    return np.where(stated, np.clip(np.rint(sums), -limit, limit), NOT_MEASURED).astype(np.int64)
+
+
+def non_controllable(measured_ca: Ints, reported_ca: Ints, entitled_ca: Ints, expected: Ints) -> tuple[Ints, Ints]:
+    """Load that nobody steers: measured less what the CSOs report, by the safe rules.
+
+    Of each report no more counts than the CSO was entitled to, and all reports together no more than was measured on
+    that phase. A missing report subtracts nothing.
+
+    Args:
+        measured_ca: Shape (3, n), `NOT_MEASURED` where unknown. [0.01 A]
+        reported_ca: Per CSO, shape (p, 3, n), `UNKNOWN` where not reported. [0.01 A]
+        entitled_ca: Allotted and granted per CSO, shape (p, 3, n). [0.01 A]
+        expected: 1 where a report is due from the CSO, shape (p, n).
+
+    Returns:
+        The load, shape (3, n) [0.01 A], and 1 per block that can be learned from (measured, no report missing), (n,).
+    """
+    measured = measured_ca != NOT_MEASURED
+    counted = np.minimum(np.maximum(reported_ca, 0), entitled_ca).sum(axis=0)
+    used = np.minimum(counted, np.maximum(measured_ca, 0))
+    missing = ((reported_ca == UNKNOWN).any(axis=1) & (expected > 0)).any(axis=0)
+    load = np.where(measured, measured_ca - used, NOT_MEASURED)
+    return load, (measured.all(axis=0) & ~missing).astype(np.int64)

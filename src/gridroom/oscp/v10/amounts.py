@@ -1,0 +1,247 @@
+"""Reading blocks: the tight loop over times and amounts. Decisions by number: docs/deviations.md."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, NoReturn
+
+from gridroom import xml
+from gridroom.oscp.v10 import values
+from gridroom.oscp.v10.messages import ValueType
+from gridroom.oscp.v10.tree import NAMESPACES, Tree, fail
+
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+ENCODINGS = ("http://www.w3.org/2003/05/soap-encoding", "http://schemas.xmlsoap.org/soap/encoding/")
+NIL = f"{{{XSI}}}nil"
+MAX_CAPACITIES = 3
+
+
+class ValueRefused(Exception):  # noqa: N818 - a verdict on one cable, not on the message
+    """A value that refuses its cable; the other cables stand."""
+
+    def __init__(self, code: str, message: str, element: xml.Element) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.element = element
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the three kinds of block.
+
+    Attributes:
+        block: Name of the block element.
+        amount: Name of its amounts.
+        units: Units that an amount may have.
+        default_unit: Unit of an amount that names none; empty refuses it.
+        most: Most amounts in a block; 0 for any number.
+    """
+
+    block: str
+    amount: str
+    units: frozenset[str]
+    default_unit: str
+    most: int
+
+
+FORECASTED_BLOCK = Kind("ForecastedBlock", "Capacity", values.CAPACITY_UNITS, "A", MAX_CAPACITIES)
+CAPACITY_BLOCK = Kind("CapacityBlock", "Capacity", values.CAPACITY_UNITS, "A", MAX_CAPACITIES)
+USAGE_BLOCK = Kind("UsageBlock", "Usage", values.USAGE_UNITS, "", 0)
+
+
+class Block(NamedTuple):
+    """A block as read: half open, amounts, remaining amounts, EMSP or empty."""
+
+    start: datetime
+    end: datetime
+    amounts: tuple[ValueType, ...]
+    remaining: tuple[ValueType, ...]
+    emsp: str
+
+
+Key = tuple[object, ...]
+
+
+class BlockReader:
+    """Reads the blocks of one message; a text met before is not read again.
+
+    Args:
+        tree: Names and deviations of the envelope.
+        kind: Which blocks.
+
+    Attributes:
+        zoneless: Set when a time without zone was read; the caller resets it.
+    """
+
+    def __init__(self, tree: Tree, kind: Kind) -> None:
+        self.tree = tree
+        self.kind = kind
+        self.zoneless = False
+        self._starts: dict[str | None, datetime] = {}
+        self._ends: dict[str | None, datetime] = {}
+        self._amounts: dict[Key, ValueType] = {}
+        self._shapes: dict[Key, tuple[str, int | None]] = {}
+
+    def read(self, block: xml.Element) -> Block:
+        """One block.
+
+        Raises:
+            RemoteError: A child is missing or stands too often.
+            ValueRefused: A value that refuses the cable.
+        """
+        tags, name_of = self.tree.tags, self.tree.name
+        starts, ends, known, amount_name = self._starts, self._ends, self._amounts, self.kind.amount
+        start: datetime | None = None
+        end: datetime | None = None
+        amounts: list[ValueType] = []
+        remaining: list[ValueType] = []
+        emsp: xml.Element | None = None
+        for child in block:
+            name = tags.get(child.tag)
+            if name is None:
+                name = name_of(child)
+            content = child.text
+            if name == amount_name:
+                key: Key = (content, *child.items())
+                value = None if len(child) else known.get(key)
+                amounts.append(self._amount(child, key) if value is None else value)
+            elif name == "StartTime":
+                if start is not None:
+                    fail(child, "StartTime appears twice, one may stand")
+                start = None if len(child) else starts.get(content)
+                start = self._time(child, starts, _same) if start is None else start
+            elif name == "EndTime":
+                if end is not None:
+                    fail(child, "EndTime appears twice, one may stand")
+                end = None if len(child) else ends.get(content)
+                end = self._time(child, ends, values.read_end) if end is None else end
+            elif name == "RemainingCapacity":
+                key = (content, *child.items())
+                value = None if len(child) else known.get(key)
+                if value is None and not self._is_nil(child):
+                    value = self._amount(child, key)
+                if value is not None:
+                    remaining.append(value)
+            elif name == "EMSP":
+                if emsp is not None:
+                    fail(child, "EMSP appears twice, one may stand")
+                emsp = child
+        if start is None or end is None or not amounts:
+            missing = self.kind.amount if not amounts else "StartTime" if start is None else "EndTime"
+            fail(block, f"{missing} is missing", child=missing)
+        if self.kind.most and max(len(amounts), len(remaining)) > self.kind.most:
+            fail(block, f"at most {self.kind.most} values of a name may stand in a block")
+        if end <= start:
+            raise ValueRefused("INVALID_TIME", "the block ends before it starts", block)
+        return Block(start, end, tuple(amounts), tuple(remaining), "" if emsp is None else xml.text_of(emsp))
+
+    def _time(
+        self, element: xml.Element, known: dict[str | None, datetime], finish: Callable[[datetime], datetime]
+    ) -> datetime:
+        try:
+            moment, zone = values.read_time(xml.text_of(element))
+            moment = finish(moment)
+        except ValueError as error:
+            raise ValueRefused("INVALID_TIME", str(error), element) from error
+        if zone is values.Zone.UTC:
+            known[element.text] = moment
+        elif zone is values.Zone.NONE:
+            self.zoneless = True
+            self.tree.note(11, element, "time without zone read as UTC")
+        else:
+            self.tree.note(11, element, "time with an offset converted to UTC")
+        return moment
+
+    def _is_nil(self, element: xml.Element) -> bool:
+        if element.get(NIL, "").strip(xml.SPACE) not in ("true", "1"):
+            return False
+        if len(element) or (element.text or "").strip(xml.SPACE):
+            raise ValueRefused("INVALID_VALUE", "both nil and filled", element)
+        self.tree.note(34, element, "nil RemainingCapacity read as absent")
+        return True
+
+    def _amount(self, element: xml.Element, key: Key) -> ValueType:
+        shape = self._shapes.get(key[1:])
+        unit, phase = self._shape(element, key) if shape is None else shape
+        text = element.text
+        plain = text is not None and not len(element)
+        try:
+            value = ValueType(values.read_decimal(text if plain and text else self._number(element)), unit, phase)
+        except ValueError as error:
+            raise ValueRefused("INVALID_VALUE", str(error), element) from error
+        if plain:
+            self._amounts[key] = value
+        return value
+
+    def _shape(self, element: xml.Element, key: Key) -> tuple[str, int | None]:
+        """Unit and phase from the attributes, remembered for the next amount with the same ones."""
+        unit, phase = "", None
+        seen: set[str] = set()
+        for name, raw in xml.attributes(element):
+            meaning = self._attribute(element, name, raw)
+            if meaning in seen:
+                raise ValueRefused("INVALID_VALUE", f"{meaning} is stated twice", element)
+            seen.add(meaning or name)
+            if meaning == "Unit":
+                unit = self._unit(element, raw.strip(xml.SPACE))
+            elif meaning == "Phase":
+                phase = _phase(element, raw.strip(xml.SPACE))
+        unit = unit or self.kind.default_unit
+        if not unit:
+            raise ValueRefused("INVALID_UNIT", "a usage must name its Unit", element)
+        self._shapes[key[1:]] = unit, phase
+        return unit, phase
+
+    def _attribute(self, element: xml.Element, name: str, raw: str) -> str:
+        namespace, local = xml.split(name)
+        if namespace in ENCODINGS or namespace == XSI:
+            if name == NIL and raw.strip(xml.SPACE) not in ("false", "0"):
+                raise ValueRefused("INVALID_VALUE", "nil is no value", element)
+            return ""
+        meaning = {"unit": "Unit", "unitofmeasure": "Unit", "phase": "Phase"}.get(local.lower(), "")
+        if namespace or not meaning:
+            raise ValueRefused("UNKNOWN_FIELD", f"unknown attribute {local[:64]}", element)
+        if local != meaning:
+            self.tree.note(1, element, f"attribute {local} read as {meaning}")
+        return meaning
+
+    def _unit(self, element: xml.Element, raw: str) -> str:
+        unit = values.UNITS.get(raw.lower(), "")
+        if unit not in self.kind.units:
+            allowed = ", ".join(sorted(self.kind.units))
+            raise ValueRefused("INVALID_UNIT", f"unit {raw[:20]!r} cannot be used here, only {allowed}", element)
+        if unit != raw:
+            self.tree.note(4, element, f"unit {raw} read as {unit}")
+        return unit
+
+    def _number(self, element: xml.Element) -> str:
+        own = (element.text or "").strip(xml.SPACE)
+        if not len(element):
+            return own
+        child = element[0]
+        namespace, local = xml.split(child.tag)
+        tail = (child.tail or "").strip(xml.SPACE)
+        fits = local.lower() == "value" and (not namespace or namespace in NAMESPACES)
+        if len(element) > 1 or not fits or own or tail or len(child) or child.items():
+            raise ValueRefused("UNKNOWN_FIELD", f"unknown content {local[:64]}", element)
+        self.tree.note(1, element, "a child Value read as the number")
+        return child.text or ""
+
+
+def _same(moment: datetime) -> datetime:
+    return moment
+
+
+def _phase(element: xml.Element, raw: str) -> int:
+    try:
+        phase = values.read_integer(raw)
+    except ValueError:
+        phase = 0
+    if phase not in (1, 2, 3):
+        _refuse_phase(element, raw)
+    return phase
+
+
+def _refuse_phase(element: xml.Element, raw: str) -> NoReturn:
+    raise ValueRefused("INVALID_PHASE", f"Phase {raw[:20]!r} is not 1, 2 or 3", element)

@@ -1,0 +1,268 @@
+"""Requests that come in: who speaks, to whom, when, and whether it was said before. Rows 23 to 31 of the deviations."""
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from gridroom.oscp.errors import RemoteError
+from gridroom.oscp.v10 import soap
+from gridroom.oscp.v10.letters import Peer
+from gridroom.oscp.v10.messages import (
+    OPERATIONS,
+    Envelope,
+    GetCapacityForecastRequest,
+    Header,
+    HeartbeatRequest,
+    Message,
+    Refusal,
+    Response,
+    Result,
+    ResultType,
+    operation_of,
+)
+from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
+
+CLOCK_AHEAD = timedelta(minutes=5)
+"""How far a DateTime may lie ahead of our clock."""
+
+OLDEST = timedelta(hours=24)
+"""How old a DateTime may be."""
+
+_NUMBERED = re.compile(
+    r"((?:urn:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):[0-9]+", re.IGNORECASE
+)
+_TRAILING_ZEROS = re.compile(rb'("value":"-?[0-9]+)(?:\.0+|(\.[0-9]*[1-9])0+)"')
+
+
+class HeaderError(RemoteError):
+    """A request whose header breaks a rule, in an envelope that could be read.
+
+    Attributes:
+        incoming: The request, so that its id can be named in the fault and remembered.
+    """
+
+    def __init__(self, reason: str, *, incoming: "Incoming", path: str, subcode: str = "") -> None:
+        super().__init__(reason, path=path, subcode=subcode)
+        self.incoming = incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes back over HTTP.
+
+    Attributes:
+        status: HTTP status.
+        data: The envelope (or a text for people).
+        content_type: Its media type.
+    """
+
+    status: int
+    data: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as read.
+
+    Attributes:
+        peer: Who sent it.
+        envelope: What it says.
+        digest: SHA-256 of the decoded body: prefixes, layout, DateTime and Priority do not count.
+    """
+
+    peer: Peer
+    envelope: Envelope
+    digest: bytes
+
+    @property
+    def message_id(self) -> str:
+        """Its MessageID."""
+        return self.envelope.header.message_id
+
+    @property
+    def operation(self) -> str:
+        """Name of its operation."""
+        return operation_of(self.envelope.body)
+
+    @property
+    def family(self) -> str | None:
+        """The uuid of an id such as `<uuid>:2`: another number with the same body is the same message (row 26).
+
+        None for other ids, and for messages whose bodies are all alike.
+        """
+        if isinstance(self.envelope.body, HeartbeatRequest | GetCapacityForecastRequest):
+            return None
+        return family_of(self.message_id)
+
+    def remember_until(self, now: datetime) -> datetime:
+        """How long its answer is kept: until no retry can be accepted any more. [UTC]"""
+        made = self.envelope.header.date_time or now
+        return min(made, now + CLOCK_AHEAD) + OLDEST + CLOCK_AHEAD
+
+
+def family_of(message_id: str) -> str | None:
+    """The uuid before a final `:number`, in lower case.
+
+    >>> family_of("6F1B1E3C-0d5a-4c9b-9d5e-0a4f3c0b7a11:2")
+    '6f1b1e3c-0d5a-4c9b-9d5e-0a4f3c0b7a11'
+    >>> family_of("6f1b1e3c-0d5a-4c9b-9d5e-0a4f3c0b7a11") is None
+    True
+    """
+    found = _NUMBERED.fullmatch(message_id)
+    return found[1].lower() if found else None
+
+
+def digest_of(body: Message) -> bytes:
+    """SHA-256 over what a body says; a number's trailing zeros say nothing.
+
+    >>> one = digest_of(HeartbeatRequest(300, 900))
+    >>> one == digest_of(HeartbeatRequest(300, 900)), one == digest_of(HeartbeatRequest(300, 60))
+    (True, False)
+    """
+    refused: tuple[Refusal, ...] = getattr(body, "refused", ())
+    if refused:
+        body = replace(body, refused=tuple(replace(refusal, path="") for refusal in refused))  # type: ignore[arg-type]
+    said = msgspec.json.encode([type(body).__name__, body])
+    return hashlib.sha256(_TRAILING_ZEROS.sub(rb'\1\2"', said)).digest()
+
+
+def read_request(peer: Peer, service_namespace: str, data: bytes, now: datetime) -> Incoming:
+    """A request read and its header checked.
+
+    Args:
+        peer: The party that the certificate proves.
+        service_namespace: Namespace of the service that was called.
+        data: The envelope.
+        now: The present moment. [UTC]
+
+    Raises:
+        HeaderError: The header breaks a rule; it holds the request.
+        RemoteError: The bytes are no request of OSCP 1.0.
+    """
+    envelope = soap.read(data, now=now, soap11=peer.profile.soap == "1.1")
+    incoming = Incoming(peer, envelope, digest_of(envelope.body))
+    _check_service(incoming, service_namespace)
+    _check_parties(incoming)
+    _check_date(incoming, now)
+    return incoming
+
+
+def write_answer(incoming: Incoming, body: Response, *, now: datetime, message_id: str) -> bytes:
+    """The answer to a request: RelatesTo names it, the parties are swapped, its priority is echoed."""
+    asked = incoming.envelope.header
+    header = Header(
+        message_id=message_id,
+        sender_id=asked.receiver_id,
+        receiver_id=asked.sender_id,
+        date_time=now,
+        priority=asked.priority,
+        action=f"/{incoming.operation}Response",
+        relates_to=asked.message_id,
+    )
+    return soap.write(header, body, incoming.peer.profile)
+
+
+def check_replay(incoming: Incoming, digest: bytes) -> None:
+    """See that a message with a known id says what it said the first time.
+
+    Args:
+        incoming: The message.
+        digest: Digest remembered with the id.
+
+    Raises:
+        RemoteError: It says something else.
+    """
+    if incoming.digest != digest:
+        raise HeaderError(
+            f"{incoming.message_id} was used before for a message with another body; give each message its own id",
+            incoming=incoming,
+            path="Envelope/Header/MessageID",
+            subcode="InvalidAddressingHeader",
+        )
+
+
+def readdress(answer: bytes, incoming: Incoming, *, now: datetime, message_id: str) -> bytes:
+    """The first answer once more for a retry under another number of the same uuid (row 26).
+
+    Args:
+        answer: The answer as remembered.
+        incoming: The retry; RelatesTo names it.
+        now: The present moment. [UTC]
+        message_id: A fresh uuid for the answer.
+    """
+    first = soap.read_reply(answer, soap11=incoming.peer.profile.soap == "1.1")
+    if isinstance(first, Envelope):
+        return write_answer(incoming, first.body, now=now, message_id=message_id)  # type: ignore[arg-type]
+    error = RemoteError(first.reason, subcode=first.subcode, sender=first.sender)
+    return soap.write_fault(error, relates_to=incoming.message_id, profile=incoming.peer.profile)
+
+
+def is_remembered(body: Response) -> bool:
+    """Whether a retry gets this answer again; after ERROR a retry may succeed. Source: deviations, Idempotency."""
+    return result_of(body).type is not ResultType.ERROR
+
+
+def result_of(body: Response) -> Result:
+    """The Result of an answer."""
+    return body.result
+
+
+def fault_status(error: RemoteError, profile: PeerProfile = DEFAULT) -> int:
+    """HTTP status of a Fault (row 32): 400 for the sender's (500 where the profile says so), 500 for ours."""
+    return profile.sender_fault_status if error.sender else 500
+
+
+def answer_type(incoming: Incoming) -> str:
+    """Media type of the answer."""
+    return soap.content_type(f"{incoming.operation}Response", incoming.peer.profile)
+
+
+def fault_type(profile: PeerProfile = DEFAULT) -> str:
+    """Media type of a Fault."""
+    return "text/xml; charset=utf-8" if profile.soap == "1.1" else "application/soap+xml; charset=utf-8"
+
+
+def write_fault(error: RemoteError, peer: Peer, *, now: datetime, relates_to: str = "") -> Reply:
+    """The Fault for an error; a HeaderError names the request by itself."""
+    if isinstance(error, HeaderError):
+        relates_to = error.incoming.message_id
+    data = soap.write_fault(error, relates_to=relates_to, now=now, profile=peer.profile)
+    return Reply(fault_status(error, peer.profile), data, fault_type(peer.profile))
+
+
+def _check_service(incoming: Incoming, service_namespace: str) -> None:
+    namespace, request, _ = OPERATIONS[incoming.operation]
+    if not isinstance(incoming.envelope.body, request):
+        reason = f"{incoming.operation}Response is an answer, send it as one"
+    elif namespace != service_namespace:
+        reason = f"{incoming.operation} belongs to the service {namespace}, not to this one"
+    else:
+        return
+    raise HeaderError(reason, incoming=incoming, path="Envelope/Body", subcode="ActionNotSupported")
+
+
+def _check_parties(incoming: Incoming) -> None:
+    header, peer = incoming.envelope.header, incoming.peer
+    if header.sender_id not in peer.ids:
+        reason = f"senderID {header.sender_id!r} is not an id of {peer.party}, whose certificate this is"
+        raise HeaderError(reason, incoming=incoming, path="Envelope/Header/Parties/senderID")
+    if header.receiver_id not in peer.own_ids:
+        reason = f"receiverID {header.receiver_id!r} is not an id of ours"
+        raise HeaderError(reason, incoming=incoming, path="Envelope/Header/Parties/receiverID")
+
+
+def _check_date(incoming: Incoming, now: datetime) -> None:
+    made = incoming.envelope.header.date_time
+    if made is None:
+        reason = "DateTime is missing"
+    elif made > now + CLOCK_AHEAD:
+        reason = f"DateTime {made.isoformat()} is more than 5 minutes ahead of our clock ({now.isoformat()})"
+    elif made < now - OLDEST:
+        reason = f"DateTime {made.isoformat()} is older than 24 hours; send the message anew"
+    else:
+        return
+    raise HeaderError(reason, incoming=incoming, path="Envelope/Header/DateTime")

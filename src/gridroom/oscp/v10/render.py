@@ -1,0 +1,187 @@
+"""A message as plain values with the specification's names, for people and for `gridroom decode`."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from gridroom.oscp.v10.blocks import CableRefused, CableTerms, forecast_spans, gather, request_spans
+from gridroom.oscp.v10.messages import (
+    Adjustment,
+    CableUsage,
+    CapacityBlock,
+    Deviation,
+    Envelope,
+    Fault,
+    Forecast,
+    ForecastedBlock,
+    GetCapacityForecastRequest,
+    Header,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    Message,
+    Refusal,
+    RequestAdjustedCapacityRequest,
+    RequestAdjustedCapacityResponse,
+    Result,
+    UpdateAggregatedUsageRequest,
+    UpdateCableCapacityForecastRequest,
+    UsageBlock,
+    ValueType,
+)
+from gridroom.oscp.v10.names import body_name
+from gridroom.oscp.v10.usage import usage_spans
+
+Json = dict[str, Any]
+
+
+def as_json(envelope: Envelope | Fault) -> Json:
+    """What `gridroom decode` prints: `message`, `header`, `body` and `deviations`.
+
+    Amounts are strings, so that they stay exact; times are UTC with `Z`, and an EndTime is the first moment after its
+    block. Cables that were refused stand in the body's list `refused`. What the blocks mean is judged as for a cable
+    of which nothing is known: three phases at 230 V, no maximum.
+
+    Args:
+        envelope: What `soap.read_any` gave.
+    """
+    if isinstance(envelope, Fault):
+        return {
+            "message": "Fault",
+            "header": {"RelatesTo": envelope.relates_to or None},
+            "body": {
+                "Code": "Sender" if envelope.sender else "Receiver",
+                "Subcode": envelope.subcode or None,
+                "Reason": envelope.reason,
+            },
+            "deviations": [],
+        }
+    body = _body(envelope.body)
+    notes, refused = _meaning(envelope.body)
+    if refused:
+        body["refused"].extend(map(_refusal, refused))
+    return {
+        "message": body_name(envelope.body),
+        "header": _header(envelope.header),
+        "body": body,
+        "deviations": [_deviation(deviation) for deviation in (*envelope.deviations, *notes)],
+    }
+
+
+def _meaning(body: Message) -> tuple[list[Deviation], list[Refusal]]:
+    """What turns out to be odd, or to be refused, only when a cable's blocks are understood together."""
+    cables: Iterable[Forecast | Adjustment | CableUsage] = ()
+    if isinstance(body, UpdateCableCapacityForecastRequest):
+        cables = gather(body.forecasts)
+    elif isinstance(body, RequestAdjustedCapacityRequest):
+        cables = body.adjustments
+    elif isinstance(body, UpdateAggregatedUsageRequest):
+        cables = body.usages
+    notes: list[Deviation] = []
+    refused: list[Refusal] = []
+    for cable in cables:
+        try:
+            notes.extend(_understood(cable))
+        except CableRefused as error:
+            refused.append(error.refusal)
+    return notes, refused
+
+
+def _understood(cable: Forecast | Adjustment | CableUsage) -> list[Deviation]:
+    terms = CableTerms()
+    if isinstance(cable, Forecast):
+        return forecast_spans(cable, terms)[2]
+    if isinstance(cable, Adjustment):
+        return request_spans(cable, terms)[1]
+    return usage_spans(cable, terms)[1]
+
+
+def _deviation(deviation: Deviation) -> Json:
+    return {"row": deviation.row, "path": deviation.path, "text": deviation.text}
+
+
+def _header(header: Header) -> Json:
+    return {
+        "MessageID": header.message_id,
+        "Action": header.action or None,
+        "To": header.to or None,
+        "RelatesTo": header.relates_to or None,
+        "Parties": {"senderID": header.sender_id, "receiverID": header.receiver_id},
+        "Priority": header.priority,
+        "DateTime": None if header.date_time is None else _time(header.date_time),
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+
+
+def _body(body: Message) -> Json:
+    if isinstance(body, UpdateCableCapacityForecastRequest):
+        return {"Forecast": [_forecast(one) for one in body.forecasts], **_refused(body.refused)}
+    if isinstance(body, RequestAdjustedCapacityRequest):
+        return {"Adjustment": [_adjustment(one) for one in body.adjustments], **_refused(body.refused)}
+    if isinstance(body, UpdateAggregatedUsageRequest):
+        return {"Usage": [_usage(one) for one in body.usages], **_refused(body.refused)}
+    if isinstance(body, GetCapacityForecastRequest):
+        return {"Cable": [{"CableId": cable_id} for cable_id in body.cable_ids]}
+    if isinstance(body, HeartbeatRequest):
+        return {"HeartBeatTimeInterval": body.heartbeat_interval_s, "ForecastTimeInterval": body.forecast_interval_s}
+    if isinstance(body, HeartbeatResponse):
+        return {"CurrentTime": _time(body.current_time), "Result": _result(body.result)}
+    if isinstance(body, RequestAdjustedCapacityResponse):
+        granted = [_adjustment(one) for one in body.adjustments]
+        return {"Adjustment": granted, "Result": _result(body.result), **_refused(body.refused)}
+    return {"Result": _result(body.result)}
+
+
+def _refused(refused: Iterable[Refusal]) -> Json:
+    return {"refused": [_refusal(refusal) for refusal in refused]}
+
+
+def _refusal(refusal: Refusal) -> Json:
+    return {"CableId": refusal.cable_id, "Code": refusal.code, "Message": refusal.message, "path": refusal.path}
+
+
+def _result(result: Result) -> Json:
+    details = [{"Code": one.code, "Level": str(one.level), "Message": one.message} for one in result.details]
+    return {"Type": str(result.type), "Details": details}
+
+
+def _forecast(forecast: Forecast) -> Json:
+    connections = [{"ConnectionReferenceId": reference} for reference in forecast.connections]
+    return {
+        "Cable": {"CableId": forecast.cable_id, "Connection": connections},
+        "ForecastedBlock": [_block(block) for block in forecast.blocks],
+    }
+
+
+def _adjustment(adjustment: Adjustment) -> Json:
+    return {
+        "Cable": {"CableId": adjustment.cable_id},
+        "CapacityBlock": [_block(block) for block in adjustment.blocks],
+    }
+
+
+def _block(block: ForecastedBlock | CapacityBlock) -> Json:
+    return {
+        "Capacity": _amounts(block.capacity),
+        "StartTime": _time(block.start),
+        "EndTime": _time(block.end),
+        "RemainingCapacity": _amounts(block.remaining),
+    }
+
+
+def _usage(usage: CableUsage) -> Json:
+    return {
+        "Cable": {"CableId": usage.cable_id},
+        "EMSP": usage.emsp,
+        "UsageBlock": [_usage_block(block) for block in usage.blocks],
+    }
+
+
+def _usage_block(block: UsageBlock) -> Json:
+    return {"Usage": _amounts(block.usage), "StartTime": _time(block.start), "EndTime": _time(block.end)}
+
+
+def _amounts(stated: Iterable[ValueType]) -> list[Json]:
+    return [{"value": format(one.value, "f"), "Unit": one.unit, "Phase": one.phase} for one in stated]

@@ -1,0 +1,162 @@
+"""Letters in: each has its effect once, and its answer is remembered in the transaction of that effect.
+
+Who asks again with the same MessageID gets the first answer, byte for byte, also after a restart. What is remembered
+and what is a replay is decided in `gridroom.oscp.v10.peer`; here it is kept in a database.
+Source: OSCP 1.0 section 5.3; decision 26 and the rule of idempotency in docs/deviations.md.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import sqlalchemy as sa
+import structlog
+
+from gridroom.oscp.errors import RemoteError
+from gridroom.oscp.v10.messages import Response
+from gridroom.oscp.v10.peer import (
+    HeaderError,
+    Incoming,
+    Peer,
+    Reply,
+    answer_type,
+    check_replay,
+    is_remembered,
+    read_request,
+    readdress,
+    write_answer,
+    write_fault,
+)
+from gridroom.storage.database import Database
+from gridroom.storage.letters import DEVIATIONS, INBOX
+
+log = structlog.get_logger()
+
+NewId = Callable[[], str]
+"""Gives a fresh uuid."""
+
+Handle = Callable[[sa.Connection, Incoming], Response]
+"""The effect of a message, in the transaction given; gives the answer's body."""
+
+
+def receive(
+    db: Database, peer: Peer, service_namespace: str, data: bytes, now: datetime, handle: Handle, new_id: NewId
+) -> Reply:
+    """Take a request in: read it, look whether it was answered before, else handle it and remember the answer.
+
+    Args:
+        db: The actor's database.
+        peer: Who speaks, known from the certificate.
+        service_namespace: Namespace of the service addressed.
+        data: The decoded HTTP body.
+        now: The present moment. [UTC]
+        handle: The effect; may raise RemoteError for a Fault. Anything else it raises becomes a Receiver fault, and
+            nothing of the effect stays.
+        new_id: Gives a fresh MessageID for the answer.
+    """
+    refusal: RemoteError | None = None
+    try:
+        incoming = read_request(peer, service_namespace, data, now)
+    except HeaderError as error:
+        incoming, refusal = error.incoming, error
+    except RemoteError as error:
+        log.warning("a letter was refused", party=peer.party, reason=str(error))
+        return write_fault(error, peer, now=now)
+    try:
+        with db.transact() as tx:
+            reply = _replay(tx, incoming, now, new_id)
+            if reply is None and refusal is None:
+                reply = _act(tx, incoming, handle, now, new_id)
+        if reply is not None:
+            return reply
+    except RemoteError as error:
+        refusal = error
+    except Exception:
+        log.exception("a letter could not be handled", party=peer.party, message_id=incoming.message_id)
+        refusal = RemoteError("internal error, send it again later", sender=False)
+    return _refuse(db, incoming, refusal or RemoteError("not handled", sender=False), now)
+
+
+def prune(tx: sa.Connection, now: datetime) -> int:
+    """Forget answers that no retry can ask for any more; gives how many."""
+    return tx.execute(INBOX.delete().where(INBOX.c.until <= now)).rowcount
+
+
+def note_deviations(tx: sa.Connection, party: str, rows: list[tuple[int, str]]) -> None:
+    """Count readings of a peer's messages that had to be tolerated.
+
+    Args:
+        tx: The transaction.
+        party: Whose messages.
+        rows: Number of the decision, and what was read.
+    """
+    for row, text in rows:
+        key = (DEVIATIONS.c.party == party) & (DEVIATIONS.c.row == row)
+        bump = DEVIATIONS.update().where(key).values(count=DEVIATIONS.c.count + 1, latest=text)
+        if tx.execute(bump).rowcount == 0:
+            tx.execute(DEVIATIONS.insert().values(party=party, row=row, count=1, latest=text))
+
+
+def deviations(tx: sa.Connection) -> dict[str, dict[int, int]]:
+    """How often each peer's messages had to be read with tolerance: party to decision number to count."""
+    found: dict[str, dict[int, int]] = {}
+    for party, row, count in tx.execute(sa.select(DEVIATIONS.c.party, DEVIATIONS.c.row, DEVIATIONS.c.count)):
+        found.setdefault(party, {})[row] = count
+    return found
+
+
+def _replay(tx: sa.Connection, incoming: Incoming, now: datetime, new_id: NewId) -> Reply | None:
+    """The answer given before, under this id or another number of the same uuid."""
+    own = (INBOX.c.party == incoming.peer.party) & (INBOX.c.message_id == incoming.message_id)
+    row = tx.execute(sa.select(INBOX).where(own)).first()
+    if row is not None:
+        check_replay(incoming, row.digest)
+        return Reply(row.status, row.answer, row.content_type)
+    if incoming.family is None:
+        return None
+    kin = (
+        (INBOX.c.party == incoming.peer.party)
+        & (INBOX.c.family == incoming.family)
+        & (INBOX.c.digest == incoming.digest)
+    )
+    row = tx.execute(sa.select(INBOX).where(kin)).first()
+    if row is None:
+        return None
+    answer = readdress(row.answer, incoming, now=now, message_id=new_id())
+    note_deviations(tx, incoming.peer.party, [(26, f"{incoming.message_id} repeats {row.message_id}")])
+    return _remember(tx, incoming, Reply(row.status, answer, row.content_type), now)
+
+
+def _act(tx: sa.Connection, incoming: Incoming, handle: Handle, now: datetime, new_id: NewId) -> Reply:
+    note_deviations(tx, incoming.peer.party, [(one.row, one.text) for one in incoming.envelope.deviations])
+    body = handle(tx, incoming)
+    data = write_answer(incoming, body, now=now, message_id=new_id())
+    reply = Reply(200, data, answer_type(incoming))
+    return _remember(tx, incoming, reply, now) if is_remembered(body) else reply
+
+
+def _refuse(db: Database, incoming: Incoming, error: RemoteError, now: datetime) -> Reply:
+    """A Fault; the sender's are remembered unless the id already has an answer."""
+    log.warning("a letter was refused", party=incoming.peer.party, message_id=incoming.message_id, reason=str(error))
+    reply = write_fault(error, incoming.peer, now=now, relates_to=incoming.message_id)
+    if error.sender:
+        with db.transact() as tx:
+            own = (INBOX.c.party == incoming.peer.party) & (INBOX.c.message_id == incoming.message_id)
+            if tx.execute(sa.select(INBOX.c.message_id).where(own)).first() is None:
+                _remember(tx, incoming, reply, now)
+    return reply
+
+
+def _remember(tx: sa.Connection, incoming: Incoming, reply: Reply, now: datetime) -> Reply:
+    tx.execute(
+        INBOX.insert().values(
+            party=incoming.peer.party,
+            message_id=incoming.message_id,
+            family=incoming.family,
+            digest=incoming.digest,
+            status=reply.status,
+            answer=reply.data,
+            content_type=reply.content_type,
+            until=incoming.remember_until(now),
+        )
+    )
+    return reply

@@ -1,0 +1,220 @@
+"""Two peers back to back, without sockets: section 5.3 and the rule of idempotency."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from gridroom.oscp.errors import RemoteError
+from gridroom.oscp.v10 import soap
+from gridroom.oscp.v10.messages import (
+    CSP_NAMESPACE,
+    DSO_NAMESPACE,
+    CableUsage,
+    GetCapacityForecastRequest,
+    GetCapacityForecastResponse,
+    HeartbeatRequest,
+    HeartbeatResponse,
+    Response,
+    Result,
+    ResultType,
+    UpdateAggregatedUsageRequest,
+    UpdateAggregatedUsageResponse,
+    UsageBlock,
+    ValueType,
+)
+from gridroom.oscp.v10.peer import Again, Conversation, Delivered, GivenUp, Incoming, Letter, Peer
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+UUID = "6f1b1e3c-0d5a-4c9b-9d5e-0a4f3c0b7a11"
+
+
+def ids(prefix: str) -> Callable[[], str]:
+    numbers = itertools.count(1)
+    return lambda: f"{prefix}{next(numbers)}"
+
+
+@dataclass
+class Pair:
+    """A CSO and a DSO."""
+
+    acted: list[str] = field(default_factory=list)
+    result: Result = field(default_factory=Result.success)
+    refuse: RemoteError | None = None
+
+    def __post_init__(self) -> None:
+        dso = Peer("dso", frozenset({"d"}), "d", "c", frozenset({"c"}), "https://dso.example/")
+        cso = Peer("cso", frozenset({"c"}), "c", "d", frozenset({"d"}), "https://cso.example/")
+        self.cso = Conversation(dso, CSP_NAMESPACE, self.act, ids("cso-"))
+        self.dso = Conversation(cso, DSO_NAMESPACE, self.act, ids("dso-"))
+
+    def act(self, incoming: Incoming) -> Response:
+        if self.refuse is not None:
+            raise self.refuse
+        self.acted.append(incoming.message_id)
+        match incoming.envelope.body:
+            case HeartbeatRequest():
+                return HeartbeatResponse(NOON, self.result)
+            case GetCapacityForecastRequest():
+                return GetCapacityForecastResponse(self.result)
+            case _:
+                return UpdateAggregatedUsageResponse(self.result)
+
+
+@pytest.fixture
+def pair() -> Pair:
+    return Pair()
+
+
+def usage(value: int = 24) -> UpdateAggregatedUsageRequest:
+    block = UsageBlock(NOON - timedelta(minutes=15), NOON, (ValueType(Decimal(value), "Wh", 1),))
+    return UpdateAggregatedUsageRequest((CableUsage("K1", (block,)),))
+
+
+def test_a_question_is_answered(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    reply = pair.dso.receive(one.data, now=NOON)
+    verdict = pair.cso.settle(one, reply.status, reply.data, now=NOON, jitter=0)
+    assert isinstance(verdict, Delivered)
+    assert verdict.envelope.body == UpdateAggregatedUsageResponse(Result.success())
+    assert verdict.envelope.deviations == ()
+    assert reply.content_type.startswith("application/soap+xml")
+    assert not pair.cso.waiting
+
+
+def test_both_sides_ask_each_other(pair: Pair) -> None:
+    beat = pair.dso.send(HeartbeatRequest(300, 900), now=NOON)
+    reply = pair.cso.receive(beat.data, now=NOON)
+    assert isinstance(pair.dso.settle(beat, reply.status, reply.data, now=NOON, jitter=0), Delivered)
+
+
+def test_letters_leave_in_order_of_priority(pair: Pair) -> None:
+    for priority in (0, -1, 2):
+        pair.cso.send(GetCapacityForecastRequest(), now=NOON, priority=priority)
+    assert [one.priority for one in pair.cso.due(NOON)] == [2, 0, -1]
+
+
+def test_a_lost_answer_is_asked_for_again_and_nothing_happens_twice(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    lost = pair.dso.receive(one.data, now=NOON)
+    assert isinstance(pair.cso.settle(one, None, b"", now=NOON, jitter=0.5), Again)
+    assert pair.cso.due(NOON) == []
+    later = NOON + timedelta(minutes=1)
+    [again] = pair.cso.due(later)
+    assert again.data == one.data
+    found = pair.dso.receive(again.data, now=later)
+    assert found == lost
+    assert pair.acted == [one.message_id]
+    assert isinstance(pair.cso.settle(again, found.status, found.data, now=later, jitter=0), Delivered)
+
+
+def test_after_eight_tries_it_is_given_up(pair: Pair) -> None:
+    now = NOON
+    pair.cso.send(usage(), now=now)
+    verdicts = []
+    while pair.cso.waiting:
+        now += timedelta(minutes=10)
+        [one] = pair.cso.due(now)
+        verdicts.append(pair.cso.settle(one, None, b"refused", now=now, jitter=0.9))
+    assert len(verdicts) == 8
+    assert isinstance(verdicts[-1], GivenUp)
+
+
+def test_a_newer_letter_replaces_one_that_never_left_but_not_one_that_was_tried(pair: Pair) -> None:
+    first = pair.cso.send(usage(1), now=NOON, subject="K1")
+    second = pair.cso.send(usage(2), now=NOON, subject="K1")
+    other = pair.cso.send(usage(3), now=NOON, subject="K2")
+    assert set(pair.cso.waiting) == {second.message_id, other.message_id}
+    pair.cso.settle(second, None, b"", now=NOON, jitter=0)
+    third = pair.cso.send(usage(4), now=NOON, subject="K1")
+    assert set(pair.cso.waiting) == {second.message_id, other.message_id, third.message_id}
+    assert first.message_id not in pair.cso.waiting
+
+
+def reworded(one: Letter, old: str, new: str) -> bytes:
+    return one.data.replace(old.encode(), new.encode())
+
+
+def test_an_id_used_again_for_another_body_is_the_senders_fault(pair: Pair) -> None:
+    one = pair.cso.send(usage(24), now=NOON)
+    first = pair.dso.receive(one.data, now=NOON)
+    reply = pair.dso.receive(reworded(one, ">24.00<", ">25.00<"), now=NOON)
+    assert reply.status == 400
+    assert len(pair.acted) == 1
+    assert pair.dso.receive(one.data, now=NOON) == first
+
+
+def test_another_number_of_the_same_uuid_is_the_same_message(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    pair.dso.receive(reworded(one, one.message_id, f"{UUID}:1"), now=NOON)
+    retry = reworded(one, one.message_id, f"{UUID}:2")
+    reply = pair.dso.receive(retry, now=NOON)
+    answer = soap.read(reply.data)
+    assert answer.header.relates_to == f"{UUID}:2"
+    assert pair.acted == [f"{UUID}:1"]
+    assert pair.dso.receive(retry, now=NOON) == reply
+
+
+def test_another_number_with_another_body_is_another_message(pair: Pair) -> None:
+    for number, value in ((1, 24), (2, 25)):
+        one = pair.cso.send(usage(value), now=NOON)
+        pair.dso.receive(reworded(one, one.message_id, f"{UUID}:{number}"), now=NOON)
+    assert len(pair.acted) == 2
+
+
+def test_after_error_or_a_receiver_fault_a_retry_can_succeed(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    pair.result = Result(ResultType.ERROR)
+    reply = pair.dso.receive(one.data, now=NOON)
+    assert isinstance(pair.cso.settle(one, reply.status, reply.data, now=NOON, jitter=0), Again)
+    pair.refuse = RemoteError("disk full", sender=False)
+    reply = pair.dso.receive(one.data, now=NOON)
+    assert reply.status == 500
+    assert isinstance(pair.cso.settle(one, reply.status, reply.data, now=NOON, jitter=0), Again)
+    pair.refuse, pair.result = None, Result.success()
+    reply = pair.dso.receive(one.data, now=NOON)
+    assert isinstance(pair.cso.settle(one, reply.status, reply.data, now=NOON, jitter=0), Delivered)
+
+
+def test_a_sender_fault_is_given_again(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    pair.refuse = RemoteError("not so")
+    first = pair.dso.receive(one.data, now=NOON)
+    pair.refuse = None
+    assert pair.dso.receive(one.data, now=NOON) == first
+    assert isinstance(pair.cso.settle(one, first.status, first.data, now=NOON, jitter=0), GivenUp)
+
+
+def test_a_header_fault_is_given_again_even_when_the_clock_has_moved_on(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON + timedelta(minutes=6))
+    first = pair.dso.receive(one.data, now=NOON)
+    assert first.status == 400
+    assert pair.dso.receive(one.data, now=NOON + timedelta(minutes=6)) == first
+    assert pair.acted == []
+
+
+def test_a_stranger_gets_a_fault_and_nothing_happens(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    pair.dso.peer = replace(pair.dso.peer, ids=frozenset({"someone else"}))
+    assert pair.dso.receive(one.data, now=NOON).status == 400
+    assert pair.acted == []
+
+
+def test_nonsense_gets_a_fault(pair: Pair) -> None:
+    reply = pair.dso.receive(b"<nonsense", now=NOON)
+    assert reply.status == 400
+    assert soap.read_reply(reply.data).sender  # type: ignore[union-attr]
+
+
+def test_answers_are_forgotten_when_no_retry_can_come(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    pair.dso.receive(reworded(one, one.message_id, f"{UUID}:1"), now=NOON)
+    pair.dso.memory.prune(NOON + timedelta(hours=24))
+    assert len(pair.dso.memory) == 1
+    late = NOON + timedelta(hours=24, minutes=5)
+    pair.dso.memory.prune(late)
+    assert len(pair.dso.memory) == 0
+    assert pair.dso.receive(one.data, now=late).status == 400
