@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,9 +59,14 @@ def _plainly() -> Iterator[None]:
     try:
         yield
     except (ConfigError, OscpError, PkiError, SimError, DatabaseError, XmlError, OSError) as error:
-        named = isinstance(error, OSError) and error.filename
-        typer.echo(f"gridroom: {f'{error.filename}: {error.strerror}' if named else error}", err=True)
+        typer.echo(f"gridroom: {_words(error)}", err=True)
         raise typer.Exit(1) from error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _log(level: str) -> None:
@@ -97,7 +102,7 @@ def _clock(lockstep: Path | None, start: datetime | None) -> Clock:
         return WallClock()
     from gridroom.sim.clock import LockstepClock
 
-    return LockstepClock(lockstep, start)
+    return LockstepClock(lockstep, start.replace(tzinfo=UTC))
 
 
 @app.callback(invoke_without_command=True)
@@ -154,12 +159,59 @@ def pki_issue(
         typer.echo(f"certificate: {cert}\nkey: {key}")
 
 
+@dso_app.command("init")
+def dso_init(folder: Folder, pki: Pki) -> None:
+    """Write a commented configuration and a certificate for a DSO."""
+    from gridroom.dso import setup
+
+    with _plainly():
+        typer.echo(f"configuration: {setup.init(folder, pki)}")
+
+
+@dso_app.command("run")
+def dso_run(folder: Folder, lockstep: Lockstep = None, start: Start = None) -> None:
+    """Run the DSO of a folder."""
+    from gridroom.dso import app as dso
+
+    _live(dso.run(folder, _clock(lockstep, start)))
+
+
+@dso_app.command("import")
+def dso_import(
+    folder: Folder, file: Annotated[Path, typer.Argument(help="Measurements: time,cable,L1,L2,L3 in ampere, UTC.")]
+) -> None:
+    """Read measurements from a CSV file; broken rows are told and left out."""
+    from gridroom.dso import app as dso
+
+    with _plainly():
+        received = dso.import_csv(folder, file)
+        for finding in received.findings:
+            typer.echo(f"{file}: {finding.where}: {finding.text}", err=True)
+        typer.echo(f"{received.stored} readings stored, {len(received.findings)} refused")
+
+
+@cso_app.command("init")
+def cso_init(folder: Folder, pki: Pki) -> None:
+    """Write a commented configuration and a certificate for a CSO."""
+    from gridroom.cso import setup
+
+    with _plainly():
+        typer.echo(f"configuration: {setup.init(folder, pki)}")
+
+
+@cso_app.command("run")
+def cso_run(folder: Folder, lockstep: Lockstep = None, start: Start = None) -> None:
+    """Run the CSO of a folder."""
+    from gridroom.cso import app as cso
+
+    _live(cso.run(folder, _clock(lockstep, start)))
+
+
 @station_app.command("init")
 def station_init(
     folder: Folder,
     pki: Pki,
     url: Annotated[str, typer.Option(help="Where the CSO listens for stations.")] = "wss://localhost:8710/ocpp",
-    cso: Annotated[Path | None, typer.Option(help="Folder of a CSO whose register gets the stations.")] = None,
     count: Annotated[int, typer.Option(help="How many stations.", min=1)] = 3,
 ) -> None:
     """Write a commented configuration for simulated stations, and the rows for their CSO's register."""

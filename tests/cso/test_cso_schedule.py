@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridroom.cso.schedule import CONTENT, FULL, Car, demand, fill
+from gridroom.cso.priority import best
+from gridroom.cso.schedule import CONTENT, FULL, Car, demand, earliest_deadline, fill
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -29,8 +29,8 @@ class Policy:
         give_least_ca: Less than this is not given back. [0.01 A]
     """
 
-    reserve_ca: int = 3200
-    give_least_ca: int = 1600
+    reserve_ca: int = 1600
+    give_least_ca: int = 600
 
 
 def more(limits_ca: Ints, kept_ca: Ints, demand_ca: Ints, remaining_ca: Ints) -> Ints:

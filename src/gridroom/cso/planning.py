@@ -9,8 +9,9 @@ import numpy as np
 from gridroom.cso import adjustment, profiles
 from gridroom.cso.book import Book
 from gridroom.cso.ledger import Given, Held
+from gridroom.cso.priority import best
 from gridroom.cso.profiles import Change, Place
-from gridroom.cso.schedule import CONTENT, FULL, MISSING, Car, Plan, demand, fill
+from gridroom.cso.schedule import CONTENT, FULL, MISSING, Car, Plan, demand
 from gridroom.cso.sessions import Session
 from gridroom.cso.settings import Market
 from gridroom.cso.stations import CableKey
@@ -69,7 +70,7 @@ def prepare(
     fixed = [p for p in places.values() if not p.connected or p.unruly]
     kept = _total(fixed, start, n, block)
     cars = [_car(p, sessions[i], market, now) for i, p in places.items() if p.phases and p not in fixed]
-    plan = fill(cars, limits - kept, start, now, block)
+    plan = best(cars, limits - kept, start, now, block)
     asked = _adjust(store, market, key, book, limits, kept, plan, places, start, now, new_id)
     if asked is not None:
         book = asked
@@ -156,7 +157,18 @@ def _car(place: Place, session: Session, market: Market, now: datetime) -> Car:
     declared = session.wish is not None and session.wish.departure is not None
     deadline = session.deadline(now, market.assumed_stay)
     on_cable = place.station.on_cable(session.phases)
-    return Car(session.station, on_cable, most, deadline, need, rank, declared)
+    return Car(
+        session.station,
+        on_cable,
+        most,
+        deadline,
+        need,
+        rank,
+        declared,
+        got_wh=session.delivered_wh,
+        since=session.started,
+        unseen=session.seen is None and all(session.phases),
+    )
 
 
 def _total(places: list[Place], start: datetime, n: int, block: timedelta) -> Ints:

@@ -1,6 +1,7 @@
-"""Who charges when: earliest deadline first, per phase, never between 0 and 6 A.
+"""Who charges when: a list of cars, filled per phase, never between 0 and 6 A.
 
-A car that finishes within a block still draws its rate until it stops, so the whole block is reserved for it.
+A car that finishes within a block still draws its rate until it stops, so the whole block is reserved for it. Which
+list is best is decided in `priority.py`.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ STEP_CA = 10
 
 VOLTAGE_V = 230
 SPREAD = 3
+PROBE = 2
 """Blocks in which nothing is left unused while a car could take it."""
 
 MISSING, CONTENT, FULL = 0, 1, 2
@@ -36,6 +38,9 @@ class Car:
         need_wh: Energy that it still needs; None charges until it is full. [Wh]
         rank: `MISSING` energy, `CONTENT` (has what was asked for), or `FULL` (takes nothing).
         declared: Whether its driver declared the departure.
+        got_wh: Energy that it has. [Wh]
+        since: When it came; None counts as now. [UTC]
+        unseen: Whether it never drew current, so that its phases are not known.
     """
 
     station: str
@@ -45,6 +50,9 @@ class Car:
     need_wh: int | None = None
     rank: int = MISSING
     declared: bool = False
+    got_wh: int = 0
+    since: datetime | None = None
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,11 +83,24 @@ class Plan:
         return total
 
 
-def fill(cars: Sequence[Car], room_ca: Ints, start: datetime, now: datetime, block: timedelta = QUARTER) -> Plan:
-    """Give each car, earliest deadline first, the earliest blocks that its tightest phase leaves.
+def earliest_deadline(cars: Sequence[Car]) -> tuple[Car, ...]:
+    """The cars that miss energy first, among them the earliest deadline first."""
+    return tuple(sorted(cars, key=lambda c: (c.rank, c.deadline, c.station)))
+
+
+def fill(
+    cars: Sequence[Car],
+    room_ca: Ints,
+    start: datetime,
+    now: datetime,
+    block: timedelta = QUARTER,
+) -> Plan:
+    """Give each car of a list, one after the other, the earliest blocks that its tightest phase leaves.
+
+    A car that was never seen charging gets 6 A at once where that fits: else nobody would ever learn its phases.
 
     Args:
-        cars: Who is there.
+        cars: Who is there, in order of precedence; see `earliest_deadline`.
         room_ca: What the cable leaves them, shape (3, n). [0.01 A]
         start: Start of the first block, the running one. [UTC]
         now: The present moment. [UTC]
@@ -88,20 +109,29 @@ def fill(cars: Sequence[Car], room_ca: Ints, start: datetime, now: datetime, blo
     Returns:
         Rates whose sum never exceeds `room_ca`.
     """
-    order = tuple(sorted(cars, key=lambda c: (c.rank, c.deadline, c.station)))
+    order = tuple(cars)
     n = room_ca.shape[1]
     room = np.maximum(room_ca, 0)
     rates = np.zeros((len(order), n), dtype=np.int64)
     short = np.zeros(len(order), dtype=np.bool_)
-    hours = np.full(n, block / timedelta(hours=1))
-    hours[0] = max((start + block - now) / timedelta(hours=1), 1e-6)
+    hours = hours_of(n, start, now, block)
+    _probe(order, rates, room)
     for i, car in enumerate(order):
         if car.rank == MISSING:
-            rates[i], short[i] = _earliest(car, room, hours, min(n, index(car.deadline, start, block) + 1))
-            room = room - rates[i] * car.phases[:, None]
+            room += rates[i] * car.phases[:, None]
+            blocks = min(n, index(car.deadline, start, block) + 1)
+            rates[i], short[i] = _earliest(car, room, hours, blocks, rates[i])
+            room -= rates[i] * car.phases[:, None]
     _spread(order, rates, room)
     _wake(order, rates, room)
     return Plan(order, rates, room, short)
+
+
+def hours_of(n: int, start: datetime, now: datetime, block: timedelta = QUARTER) -> NDArray[np.float64]:
+    """What is left of each block, shape (n,). [h]"""
+    hours = np.full(n, block / timedelta(hours=1))
+    hours[0] = max((start + block - now) / timedelta(hours=1), 1e-6)
+    return hours
 
 
 def demand(cars: Sequence[Car], n: int, start: datetime, now: datetime, block: timedelta = QUARTER) -> Ints:
@@ -122,15 +152,25 @@ def _offer(car: Car, room: Ints) -> Ints:
     return tightest // STEP_CA * STEP_CA
 
 
-def _earliest(car: Car, room: Ints, hours: NDArray[np.float64], blocks: int) -> tuple[Ints, bool]:
+def _probe(order: Sequence[Car], rates: Ints, room: Ints) -> None:
+    """Reserve 6 A for cars that were never seen charging, in the nearest blocks that leave it."""
+    for i, car in enumerate(order):
+        if car.unseen and car.rank == MISSING:
+            rates[i, :PROBE] = np.where(_offer(car, room[:, :PROBE]) >= MINIMUM_CA, MINIMUM_CA, 0)
+            room[:, :PROBE] -= rates[i, :PROBE] * car.phases[:, None]
+
+
+def _earliest(car: Car, room: Ints, hours: NDArray[np.float64], blocks: int, least: Ints) -> tuple[Ints, bool]:
     rate = np.minimum(_offer(car, room), car.max_ca // STEP_CA * STEP_CA)
     rate[rate < MINIMUM_CA] = 0
     rate[max(blocks, 1) :] = 0
+    rate = np.maximum(rate, least)
     if car.need_wh is None:
         return rate, False
     energy = np.cumsum(rate * power_w(car) * hours)
     enough = int(np.searchsorted(energy, car.need_wh))
     rate[enough + 1 :] = 0
+    rate = np.maximum(rate, least)
     return rate, enough >= rate.size
 
 

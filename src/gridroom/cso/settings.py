@@ -96,8 +96,8 @@ class CsoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     block_min: int = 15
     plan_min: int = 5
     assumed_stay_h: float = 3.0
-    reserve_a: float = 32.0
-    give_back_least_a: float = 16.0
+    reserve_a: float = 16.0
+    give_back_least_a: float = 6.0
     silence_cap_min: int = 30
     ocpp_timeout_s: float = 10.0
     keep_days: int = 30
@@ -137,8 +137,8 @@ class Market:
     register: Register
     block: timedelta = timedelta(minutes=15)
     assumed_stay: timedelta = timedelta(hours=3)
-    reserve_ca: int = 3200
-    give_back_least_ca: int = 1600
+    reserve_ca: int = 1600
+    give_back_least_ca: int = 600
     silence_cap_s: int = 1800
     keep: timedelta = timedelta(days=30)
 

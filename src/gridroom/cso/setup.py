@@ -40,8 +40,8 @@ plan_min = 5
 # Stay of a car whose driver said nothing. [h]
 assumed_stay_h = 3.0
 # Kept on each phase for cars to come before anything is given back, and the least that is given back. [A]
-reserve_a = 32.0
-give_back_least_a = 16.0
+reserve_a = 16.0
+give_back_least_a = 6.0
 # Longest silence of a DSO before we ask it for a forecast. [min]
 silence_cap_min = 30
 # How long a station may take to answer. [s]

@@ -32,19 +32,33 @@ class Division:
     pool: Ints
 
 
-def divide(available_ca: Ints, weights: Sequence[int], adjustments_ca: Ints, backup_ppm: int) -> Division:
+def reserve_of(available_ca: Ints, backup_ppm: int, lowered_ca: Ints) -> Ints:
+    """What is set aside as backup; what a brake takes comes out of it first.
+
+    Args:
+        available_ca: Without a brake, shape (3, n). [0.01 A]
+        backup_ppm: Share kept as backup, in millionths.
+        lowered_ca: With the brake, shape (3, n). [0.01 A]
+
+    >>> reserve_of(np.array([100, 100]), 200_000, np.array([100, 90])).tolist()
+    [20, 10]
+    """
+    return np.maximum(available_ca * backup_ppm // MILLION - (available_ca - lowered_ca), 0)
+
+
+def divide(available_ca: Ints, weights: Sequence[int], adjustments_ca: Ints, reserve_ca: Ints) -> Division:
     """Divide what is available.
 
     Args:
         available_ca: Shape (3, n). [0.01 A]
         weights: Contracted capacity per CSO.
         adjustments_ca: Sum of grants (positive) and give-backs (negative) per CSO, shape (p, 3, n). [0.01 A]
-        backup_ppm: Share kept as backup, in millionths.
+        reserve_ca: What is kept as backup, at most what is available, shape (3, n). [0.01 A]
 
     Where the grants no longer fit they are cut in proportion.
     """
     total = sum(weights)
-    reserve = available_ca * backup_ppm // MILLION
+    reserve = np.minimum(reserve_ca, available_ca)
     shares = np.array(weights, dtype=np.int64).reshape(-1, 1, 1)
     base = (available_ca - reserve) * shares // max(total, 1)
     kept = base + np.maximum(np.minimum(adjustments_ca, 0), -base)

@@ -65,7 +65,8 @@ def issue(store: Store, cable: Cable, rules: Rules, now: datetime, expectation: 
     safety = factor * margin.scale(outlook)
     limit = np.array(cable.limit_ca, dtype=np.int64)
     expected = np.where(outlook.known & (expectation.quality != "none"), outlook.mean, np.inf)
-    available = braked(capacity.available(limit, expected, safety), store.standing(cable.id), start, rules)
+    free = capacity.available(limit, expected, safety)
+    available = braked(free, store.standing(cable.id), start, rules)
     store.write(
         PLANS,
         (cable.id,),
@@ -75,7 +76,7 @@ def issue(store: Store, cable: Cable, rules: Rules, now: datetime, expectation: 
             "margin": np.ceil(safety).astype(np.int64),
         },
     )
-    plan = share(store, cable, rules, start, available)
+    plan = share(store, cable, start, available, allocation.reserve_of(free, rules.backup_ppm, available))
     store.stand(cable.id, issued=now)
     record = {"quality": expectation.quality, "factor": factor}
     weights = {contract.party: contract.contracted_ca for contract in cable.contracts}
@@ -84,11 +85,11 @@ def issue(store: Store, cable: Cable, rules: Rules, now: datetime, expectation: 
     return plan
 
 
-def share(store: Store, cable: Cable, rules: Rules, start: datetime, available: Ints) -> Plan:
-    """Divide what is available over the CSOs, and keep that."""
+def share(store: Store, cable: Cable, start: datetime, available: Ints, reserve: Ints) -> Plan:
+    """Divide what is available over the CSOs, less a reserve, and keep that."""
     n = available.shape[1]
     sheets = [store.read(ALLOTMENTS, (cable.id, party), start, n) for party in cable.parties]
-    division = _divide(cable, rules, available, [sheet["adjusted"] for sheet in sheets])
+    division = _divide(cable, available, [sheet["adjusted"] for sheet in sheets], reserve)
     issued = store.standing(cable.id).issued
     for i, (party, sheet) in enumerate(zip(cable.parties, sheets, strict=True)):
         entitled = np.maximum(division.allotment[i], store.held(cable.id, party, start, n)[0])
@@ -96,7 +97,7 @@ def share(store: Store, cable: Cable, rules: Rules, start: datetime, available: 
             entitled[:, 0] = np.maximum(entitled[:, 0], sheet["entitled"][:, 0])
         values = {"allotment": division.allotment[i], "entitled": entitled}
         store.write(ALLOTMENTS, (cable.id, party), start, values)
-    store.write(PLANS, (cable.id,), start, {"available": available, "pool": division.pool})
+    store.write(PLANS, (cable.id,), start, {"available": available, "reserve": division.reserve, "pool": division.pool})
     return Plan(cable, start, available, division)
 
 
@@ -106,13 +107,14 @@ def in_force(store: Store, cable: Cable, rules: Rules, now: datetime) -> Plan | 
     if issued is None or now - issued > LATE * rules.publish_every + rules.block:
         return None
     start = floor(now, rules.block)
-    available = store.read(PLANS, (cable.id,), start, rules.horizon)["available"]
+    sheet = store.read(PLANS, (cable.id,), start, rules.horizon)
+    available = sheet["available"]
     known = int((available != UNKNOWN).all(axis=0).cumprod().sum())
     if known == 0:
         return None
     available = available[:, :known]
     adjusted = [store.read(ALLOTMENTS, (cable.id, party), start, known)["adjusted"] for party in cable.parties]
-    return Plan(cable, start, available, _divide(cable, rules, available, adjusted))
+    return Plan(cable, start, available, _divide(cable, available, adjusted, sheet["reserve"][:, :known]))
 
 
 def held(store: Store, plan: Plan) -> tuple[Ints, NDArray[np.bool_], Ints]:
@@ -185,7 +187,7 @@ def _use(store: Store, cable: Cable, rules: Rules, start: datetime) -> Ints:
     return total
 
 
-def _divide(cable: Cable, rules: Rules, available: Ints, adjusted: list[Ints]) -> Division:
+def _divide(cable: Cable, available: Ints, adjusted: list[Ints], reserve: Ints) -> Division:
     weights = [contract.contracted_ca for contract in cable.contracts]
     changes = np.array(adjusted, dtype=np.int64).reshape(-1, *available.shape)
-    return allocation.divide(available, weights, changes, rules.backup_ppm)
+    return allocation.divide(available, weights, changes, reserve)

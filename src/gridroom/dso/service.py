@@ -309,7 +309,8 @@ def _planned(store: Store, office: Office, cable: Cable, now: datetime) -> Plan:
 def _lowered(store: Store, rules: Rules, plan: Plan) -> list[Outgoing]:
     standing = store.standing(plan.cable.id)
     available = planning.braked(plan.available, standing, plan.start, rules)
-    lowered = planning.share(store, plan.cable, rules, plan.start, available)
+    reserve = np.maximum(plan.division.reserve - (plan.available - available), 0)
+    lowered = planning.share(store, plan.cable, plan.start, available, reserve)
     told = planning.tell(store, lowered, only_news=True)
     return [Outgoing(party, (forecast,), urgent=True) for party, forecast in told.items()]
 

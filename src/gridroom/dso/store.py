@@ -62,7 +62,7 @@ LOADS = _sheet("loads", ("cable",), {"sums": 0, "scores": NOTHING, "masks": 0}, 
 USAGES = _sheet("usages", ("cable", "party", "emsp"), {"used": UNKNOWN, "energy": NOTHING})
 """Reported use: what may be subtracted [0.01 A], and energy [Wh]."""
 
-PLANS = _sheet("plans", ("cable",), {"forecast": 0, "margin": 0, "available": UNKNOWN, "pool": 0})
+PLANS = _sheet("plans", ("cable",), {"forecast": 0, "margin": 0, "available": UNKNOWN, "reserve": 0, "pool": 0})
 """What was issued last for each block [0.01 A]; of a past block, what was in force."""
 
 ALLOTMENTS = _sheet("allotments", ("cable", "party"), {"allotment": 0, "adjusted": 0, "entitled": 0, "denied": 0})

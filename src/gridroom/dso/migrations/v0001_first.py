@@ -17,7 +17,7 @@ def upgrade() -> None:
     letters.create(op)
     op.create_table("loads", *_keys("cable"), *_arrays("sums", "scores"), _array("masks", rows=1))
     op.create_table("usages", *_keys("cable", "party", "emsp"), *_arrays("used", "energy"))
-    op.create_table("plans", *_keys("cable"), *_arrays("forecast", "margin", "available", "pool"))
+    op.create_table("plans", *_keys("cable"), *_arrays("forecast", "margin", "available", "reserve", "pool"))
     op.create_table("allotments", *_keys("cable", "party"), *_arrays("allotment", "adjusted", "entitled", "denied"))
     op.create_table(
         "cables",

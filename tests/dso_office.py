@@ -16,9 +16,9 @@ from gridroom.dso.measurements import Reading
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.blocks import CableTerms, forecast_spans, to_grid
 from gridroom.oscp.v10.messages import (
+    CSP_NAMESPACE,
     Adjustment,
     CapacityBlock,
-    CSP_NAMESPACE,
     Envelope,
     Fault,
     HeartbeatResponse,
