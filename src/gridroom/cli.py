@@ -51,6 +51,7 @@ def _plainly() -> Iterator[None]:
     """Tell an expected error in one line, without a traceback."""
     from gridroom.config import ConfigError
     from gridroom.oscp.errors import OscpError
+    from gridroom.dso.measurements import DeliveryError
     from gridroom.security.pki import PkiError
     from gridroom.sim.errors import SimError
     from gridroom.storage.database import DatabaseError
@@ -58,7 +59,7 @@ def _plainly() -> Iterator[None]:
 
     try:
         yield
-    except (ConfigError, OscpError, PkiError, SimError, DatabaseError, XmlError, OSError) as error:
+    except (ConfigError, DeliveryError, OscpError, PkiError, SimError, DatabaseError, XmlError, OSError) as error:
         typer.echo(f"gridroom: {_words(error)}", err=True)
         raise typer.Exit(1) from error
 
@@ -178,16 +179,20 @@ def dso_run(folder: Folder, lockstep: Lockstep = None, start: Start = None) -> N
 
 @dso_app.command("import")
 def dso_import(
-    folder: Folder, file: Annotated[Path, typer.Argument(help="Measurements: time,cable,L1,L2,L3 in ampere, UTC.")]
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(help="Measurements: time,cable,L1,L2,L3 in ampere, UTC.")],
+    start: Start = None,
 ) -> None:
     """Read measurements from a CSV file; broken rows are told and left out."""
     from gridroom.dso import app as dso
 
     with _plainly():
-        received = dso.import_csv(folder, file)
+        received = dso.import_csv(folder, file, _clock(file, start))
         for finding in received.findings:
             typer.echo(f"{file}: {finding.where}: {finding.text}", err=True)
         typer.echo(f"{received.stored} readings stored, {len(received.findings)} refused")
+        if received.findings:
+            raise typer.Exit(1)
 
 
 @cso_app.command("init")

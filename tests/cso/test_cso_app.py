@@ -328,6 +328,21 @@ async def test_what_is_not_needed_is_given_back_but_not_the_reserve(bench: Calla
     assert book.limits(street.clock.at, NOON + QUARTER, 1).max() == 3200 + fallbacks
 
 
+async def test_a_report_that_the_network_lost_is_made_again(bench: Callable[..., Bench]) -> None:
+    street = bench(arrival("s1", 1))
+    for _ in range(5):
+        await street.step(63)
+    street.dso.reachable = False
+    for _ in range(30):
+        await street.step()
+    street.dso.reachable = True
+    for _ in range(6):
+        await street.step(63)
+    reports = [m for m in street.dso.got if isinstance(m, UpdateAggregatedUsageRequest)]
+    starts = {b.start for r in reports for b in r.usages[0].blocks}
+    assert starts >= {NOON + k * QUARTER for k in range(12)}
+
+
 async def test_silence_leads_to_get_capacity_forecast(bench: Callable[..., Bench]) -> None:
     street = bench()
     await street.step(20)

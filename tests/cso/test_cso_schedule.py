@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridroom.cso.priority import best
-from gridroom.cso.schedule import CONTENT, FULL, Car, demand, earliest_deadline, fill
+from gridroom.cso.schedule import CONTENT, FULL, Car, Plan, demand, earliest_deadline
+from gridroom.cso.schedule import fill as fill_list
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -23,6 +24,10 @@ def room(*values: int, n: int = 8) -> np.ndarray:
 def car(name: str, hours: float, phases: np.ndarray = ALL, **more: int | None) -> Car:
     most = more.get("most") or 1600
     return Car(name, phases, most, NOON + hours * HOUR, more.get("need"), more.get("rank") or 0)
+
+
+def fill(cars: list[Car], cable: np.ndarray, start: datetime, now: datetime) -> Plan:
+    return fill_list(earliest_deadline(cars), cable, start, now)
 
 
 def test_the_earliest_deadline_goes_first() -> None:
@@ -78,13 +83,27 @@ def test_demand_is_what_cars_would_take_with_enough_room() -> None:
 def test_thirty_cars_are_planned_within_twenty_milliseconds() -> None:
     cars = [car(f"c{i}", 1 + i / 4, ALL if i % 2 else ONE, need=15_000) for i in range(30)]
     limits = room(10_000, 9_000, 8_000, n=96)
-    fill(cars, limits, NOON, NOON)
+    best(cars, limits, NOON, NOON)
     took = []
     for _ in range(5):
         began = time.perf_counter()
-        fill(cars, limits, NOON, NOON)
+        best(cars, limits, NOON, NOON)
         took.append(time.perf_counter() - began)
     assert min(took) < 0.02
+
+
+def test_a_car_whose_phases_are_not_known_gets_a_try() -> None:
+    unseen = Car("new", ALL, 1600, NOON + 9 * HOUR, unseen=True)
+    plan = fill([car("a", 1), unseen], room(1600, 1600, 1600), NOON, NOON)
+    assert (plan.rate_of("new")[0], plan.rate_of("a")[0]) == (600, 1000)
+
+
+def test_a_car_that_would_miss_its_energy_goes_before_one_that_may_stay() -> None:
+    urgent = Car("urgent", ALL, 1600, NOON + 3 * HOUR, 30_000, declared=True)
+    maybe = Car("maybe", ALL, 1600, NOON + HOUR, None, got_wh=60_000, since=NOON - 6 * HOUR)
+    plan = best([urgent, maybe], room(1600, 1600, 1600, n=24), NOON, NOON)
+    assert plan.rate_of("urgent")[0] == 1600
+    assert fill([urgent, maybe], room(1600, 1600, 1600, n=24), NOON, NOON).rate_of("maybe")[0] == 1600
 
 
 CARS = st.builds(
@@ -95,6 +114,9 @@ CARS = st.builds(
     deadline=st.integers(-10, 500).map(lambda m: NOON + timedelta(minutes=m)),
     need_wh=st.none() | st.integers(1, 60_000),
     rank=st.sampled_from([0, 0, 0, 1, 2]),
+    declared=st.booleans(),
+    got_wh=st.integers(0, 40_000),
+    unseen=st.booleans(),
 )
 
 
@@ -102,7 +124,7 @@ CARS = st.builds(
 @given(cars=st.lists(CARS, max_size=12), limits=st.lists(st.integers(0, 6000), min_size=24, max_size=24))
 def test_the_book_is_never_exceeded_nor_a_car_left_between_nought_and_six(cars: list[Car], limits: list[int]) -> None:
     cable = np.array(limits, dtype=np.int64).reshape(3, 8)
-    plan = fill(cars, cable, NOON, NOON + timedelta(minutes=4))
+    plan = best(cars, cable, NOON, NOON + timedelta(minutes=4))
     assert (plan.used() <= cable).all()
     assert (plan.used() + plan.room_ca == cable).all()
     assert ((plan.rates_ca == 0) | (plan.rates_ca >= 600)).all()

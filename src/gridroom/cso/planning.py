@@ -167,7 +167,7 @@ def _car(place: Place, session: Session, market: Market, now: datetime) -> Car:
         declared,
         got_wh=session.delivered_wh,
         since=session.started,
-        unseen=session.seen is None and all(session.phases),
+        unseen=not session.known,
     )
 
 

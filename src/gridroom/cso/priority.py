@@ -95,8 +95,8 @@ def _chance(car: Car, start: datetime, now: datetime, n: int, block: timedelta) 
         return np.array([0.5 * (1 + erf(x)) for x in (left_h - ahead_h) / spread_h])
     stayed = now - car.since if car.since is not None else timedelta(0)
     mean_h = (STAYS + stayed / 2) / timedelta(hours=1)
-    chance: NDArray[np.float64] = np.exp(-np.maximum(ahead_h, 0) / mean_h)
-    return chance
+    remaining: NDArray[np.float64] = np.exp(-np.maximum(ahead_h, 0) / mean_h)
+    return remaining
 
 
 def _expected(plan: Plan, chance: dict[str, NDArray[np.float64]], hours: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -108,7 +108,8 @@ def _expected(plan: Plan, chance: dict[str, NDArray[np.float64]], hours: NDArray
     total = np.cumsum(energy, axis=1)
     excess = np.maximum(total - wanted[:, None], 0)
     useful: NDArray[np.float64] = np.maximum(energy - np.diff(excess, axis=1, prepend=0), 0)
-    return useful * weights
+    useful *= weights
+    return useful
 
 
 def _score(plan: Plan, chance: dict[str, NDArray[np.float64]], hours: NDArray[np.float64]) -> float:

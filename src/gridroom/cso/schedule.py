@@ -40,7 +40,7 @@ class Car:
         declared: Whether its driver declared the departure.
         got_wh: Energy that it has. [Wh]
         since: When it came; None counts as now. [UTC]
-        unseen: Whether it never drew current, so that its phases are not known.
+        unseen: Whether its phases are not known yet: it has to draw current for that.
     """
 
     station: str
@@ -97,7 +97,7 @@ def fill(
 ) -> Plan:
     """Give each car of a list, one after the other, the earliest blocks that its tightest phase leaves.
 
-    A car that was never seen charging gets 6 A at once where that fits: else nobody would ever learn its phases.
+    A car whose phases are not known gets 6 A at once where that fits: else nobody would ever learn them.
 
     Args:
         cars: Who is there, in order of precedence; see `earliest_deadline`.
@@ -153,7 +153,7 @@ def _offer(car: Car, room: Ints) -> Ints:
 
 
 def _probe(order: Sequence[Car], rates: Ints, room: Ints) -> None:
-    """Reserve 6 A for cars that were never seen charging, in the nearest blocks that leave it."""
+    """Reserve 6 A for cars whose phases are not known, in the nearest blocks that leave it."""
     for i, car in enumerate(order):
         if car.unseen and car.rank == MISSING:
             rates[i, :PROBE] = np.where(_offer(car, room[:, :PROBE]) >= MINIMUM_CA, MINIMUM_CA, 0)

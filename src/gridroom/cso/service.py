@@ -14,7 +14,7 @@ from gridroom.cso.settings import Market
 from gridroom.cso.stations import CableKey, Station
 from gridroom.cso.store import Store, day_of
 from gridroom.ocpp.metering import MeterReading
-from gridroom.oscp.v10 import blocks
+from gridroom.oscp.v10 import blocks, soap
 from gridroom.oscp.v10.letters import Letter, letter
 from gridroom.oscp.v10.messages import (
     CableUsage,
@@ -118,11 +118,12 @@ def receive_heartbeat(
 
 def settle(store: Store, market: Market, sent: Letter, answer: Envelope | None, now: datetime) -> None:
     """What an answer (None: given up) to one of our letters means."""
-    off = _offered_no_more(answer)
-    if off and sent.operation == "RequestAdjustedCapacity":
-        store.save_fact(f"no-adjustments:{sent.party}", True)
+    if sent.operation == "UpdateAggregatedUsage" and answer is None and sent.attempts > 1:
+        _report_again(store, market, sent)
     if sent.operation != "RequestAdjustedCapacity":
         return
+    if _offered_no_more(answer):
+        store.save_fact(f"no-adjustments:{sent.party}", True)
     for key in market.cables(sent.party):
         book = store.book(key)
         asked = next((a for a in book.asked if a.message_id == sent.message_id), None)
@@ -306,6 +307,16 @@ def _offered_no_more(answer: Envelope | None) -> bool:
         return False
     result = answer.body.result
     return result.type is ResultType.NOT_IMPLEMENTED or any(d.code == "NOT_IMPLEMENTED" for d in result.details)
+
+
+def _report_again(store: Store, market: Market, sent: Letter) -> None:
+    """A report that the network lost: its blocks count as never reported."""
+    body = soap.read(sent.data).body
+    if not isinstance(body, UpdateAggregatedUsageRequest):
+        return
+    for usages in body.usages:
+        for block in usages.blocks:
+            store.forget_reported(CableKey(sent.party, usages.cable_id), block.start, market.block)
 
 
 def _unknown(cable_id: str) -> Detail:

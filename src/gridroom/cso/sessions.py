@@ -64,6 +64,7 @@ class Session:
         cap_ca: What the car takes at most, found in its tail; None while not known. [0.01 A]
         full: Whether it takes nothing though it may.
         unruly: Whether it takes more than it may.
+        known: Whether two samples showed its phases.
         seen: Phases that the last clear sample showed, to be confirmed by the next.
         low: Samples in a row well below the limit.
         idle: Samples in a row without current.
@@ -83,6 +84,7 @@ class Session:
     cap_ca: int | None = None
     full: bool = False
     unruly: bool = False
+    known: bool = False
     seen: Mask | None = None
     low: int = 0
     idle: int = 0
@@ -141,11 +143,11 @@ def _phases(session: Session) -> Session:
     draw = session.draw_ca
     used: Mask = (draw[0] >= DRAWS_CA, draw[1] >= DRAWS_CA, draw[2] >= DRAWS_CA)
     if any(u and not p for u, p in zip(used, session.phases, strict=True)):
-        return replace(session, phases=ALL, seen=None)
+        return replace(session, phases=ALL, seen=None, known=False)
     if draw[0] < CLEAR_CA:
         return session
     if used == session.seen:
-        return replace(session, phases=used)
+        return replace(session, phases=used, known=True)
     return replace(session, seen=used)
 
 

@@ -163,6 +163,13 @@ class Store:
             whole[:, part] = np.where(new == UNKNOWN, whole[:, part], new)
             self._write(REPORTED, {"dso": key.dso, "cable": key.cable, "day": day}, {"cells": whole})
 
+    def forget_reported(self, key: CableKey, start: datetime, block: timedelta = QUARTER) -> None:
+        """One block was not reported after all."""
+        known = self._reported_day(key, day_of(start))
+        if known is not None:
+            known[:, (start - midnight(day_of(start))) // block] = UNKNOWN
+            self._write(REPORTED, {"dso": key.dso, "cable": key.cable, "day": day_of(start)}, {"cells": known})
+
     def prune(self, before: date) -> None:
         """Forget readings and reports of days before."""
         self.tx.execute(READINGS.delete().where(READINGS.c.day < before))

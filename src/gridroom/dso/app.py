@@ -298,8 +298,13 @@ def load(folder: Path) -> DsoConfig:
     return read(folder / FILE).within(folder)
 
 
-def import_csv(folder: Path, file: Path) -> Received:
+def import_csv(folder: Path, file: Path, clock: Clock | None = None) -> Received:
     """Take a CSV file of measurements into the database of a folder.
+
+    Args:
+        folder: Folder of the DSO.
+        file: The measurements.
+        clock: Tells which ones are too old to be kept; the wall clock when not given.
 
     Raises:
         ConfigError: The configuration cannot be used.
@@ -310,7 +315,7 @@ def import_csv(folder: Path, file: Path) -> Received:
     db = open_database(config)
     try:
         text = file.read_text(encoding="utf-8-sig")
-        return Dso(config, db, _no_post, lambda: str(uuid4()), WallClock()).record_csv(text)
+        return Dso(config, db, _no_post, lambda: str(uuid4()), clock or WallClock()).record_csv(text)
     except UnicodeDecodeError as error:
         raise DeliveryError(f"{file}: is no UTF-8 text: {error}") from error
     finally:

@@ -169,12 +169,19 @@ def brake(store: Store, cable: Cable, rules: Rules, now: datetime) -> bool:
 
 
 def braked(available: Ints, standing: Standing, start: datetime, rules: Rules) -> Ints:
-    """What is available under a cable's brake, if there is one; arguments from the block in force on."""
+    """What is available under a cable's brake, if there is one: held for half of its time, then released evenly.
+
+    Args:
+        available: Without it, from the block in force on, shape (3, n). [0.01 A]
+        standing: Where the cable stands.
+        start: Start of the block in force. [UTC]
+        rules: How long a brake lasts.
+    """
     if standing.brake is None or standing.braked_at is None:
         return available
     since = start - standing.braked_at
-    share = np.array([(since + i * rules.block) / rules.brake_hold for i in range(available.shape[1])])
-    return capacity.released(available, np.array(standing.brake, dtype=np.int64), share)
+    age = np.array([(since + i * rules.block) / rules.brake_hold for i in range(available.shape[1])])
+    return capacity.released(available, np.array(standing.brake, dtype=np.int64), 2 * age - 1)
 
 
 def _use(store: Store, cable: Cable, rules: Rules, start: datetime) -> Ints:

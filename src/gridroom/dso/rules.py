@@ -25,7 +25,7 @@ class Rules:
         backup_cap_ppm: Share of that reserve that one CSO may take, in millionths.
         backup_near: Shortly before use (this long) the cap does not count.
         threshold_ppm: Measured share of the limit above which the coming blocks are lowered, in millionths.
-        brake_hold: How long such a brake is released over.
+        brake_hold: How long such a brake lasts: held for the first half, released evenly over the second.
         history: How long measurements, reports, forecasts and allotments are kept.
         records: How long explanations are kept.
         letters: How long settled letters are kept.

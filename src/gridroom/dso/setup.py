@@ -47,7 +47,8 @@ cap = 0.6
 near_s = 3600
 
 [watch]
-# Measured above this share of the limit, the coming blocks are lowered at once; released over hold_s. [s]
+# Measured above this share of the limit, the coming blocks are lowered at once: held for half of hold_s, then
+# released evenly. [s]
 threshold = 0.97
 hold_s = 3600
 

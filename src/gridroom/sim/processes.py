@@ -184,13 +184,12 @@ class Processes:
     async def _import_history(self) -> None:
         file = self._folder / HISTORY
         file.write_text(offices.history_csv(self._street))
-        process = await self._spawn(DSO, "dso", "import", str(self._folder / DSO), str(file))
+        process = await self._spawn(DSO, "dso", "import", str(self._folder / DSO), str(file), "--start", self._begin())
         if await process.wait():
             raise SimError(f"the DSO could not read its history:\n{self._tail(DSO)}")
 
     async def _start(self, actor: str) -> None:
         words = COMMANDS.get(actor, ("cso", "run"))
-        start = self._street.start.replace(tzinfo=None).isoformat()
         process = await self._spawn(
             actor,
             *words,
@@ -198,9 +197,13 @@ class Processes:
             "--lockstep",
             str(self._folder / f"{actor}.sock"),
             "--start",
-            start,
+            self._begin(),
         )
         self._stack.push_async_callback(_end, process)
+
+    def _begin(self) -> str:
+        """The first moment, for the command line."""
+        return self._street.start.replace(tzinfo=None).isoformat()
 
     async def _spawn(self, actor: str, *words: str) -> asyncio.subprocess.Process:
         with ExitStack() as stack:

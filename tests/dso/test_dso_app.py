@@ -1,0 +1,211 @@
+"""The DSO as a program: its folder, its configuration, its sockets."""
+
+import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from dso_office import CABLE, MONDAY, HandClock, World, configuration
+from gridroom.config import ConfigError
+from gridroom.dso import config, store
+from gridroom.dso.app import MIGRATIONS, OSCP_PATH, Dso, import_csv, init, load, open_database, run
+from gridroom.oscp.io.client import OscpClient
+from gridroom.oscp.v10 import soap
+from gridroom.oscp.v10.messages import Envelope, GetCapacityForecastRequest, ResultType
+from gridroom.oscp.v10.peer import Peer, letter
+from gridroom.security import pki, tls
+from gridroom.storage import database, letters
+
+CSO = Peer("dso", frozenset({"dso"}), "dso", "cso", frozenset({"cso"}), f"https://localhost{OSCP_PATH}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A DSO as `dso init` makes it, and certificates of a CSO."""
+    pki.init(tmp_path / "pki")
+    init(tmp_path / "dso", tmp_path / "pki", port=0)
+    pki.issue(tmp_path / "pki", "cso")
+    pki.issue(tmp_path / "pki", "stranger")
+    pki.issue(tmp_path / "pki", "meter-2", kind="meter")
+    return tmp_path / "dso"
+
+
+def edited(folder: Path, old: str, new: str) -> Path:
+    file = folder / config.FILE
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    return folder
+
+
+def context(folder: Path, name: str, where: str = "pki") -> ssl.SSLContext:
+    base = folder.parent / where
+    return tls.client_context(base / f"{name}.pem", base / f"{name}.key", base / "ca.pem")
+
+
+# -- the folder ------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_folder_can_be_used_as_it_is(folder: Path) -> None:
+    value = load(folder)
+    office = value.office()
+    assert list(office.register) == [CABLE]
+    assert office.rules.publish_every == timedelta(minutes=15)
+    assert value.peers()["cso"].profile.phases == "per-phase"
+    assert value.tls.key == str(folder / "dso.key")
+    assert (folder / config.FILE).stat().st_mode & 0o077 == 0
+    assert office.register[CABLE].contracts[0].since is not None
+
+
+def test_a_folder_in_use_is_not_overwritten(folder: Path) -> None:
+    before = (folder / config.FILE).read_bytes()
+    with pytest.raises(ConfigError, match="is there already"):
+        init(folder, folder.parent / "pki")
+    assert (folder / config.FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("interval_s = 900", "intervall_s = 900", r"dso\.toml: `publish`: .*intervall_s"),
+        ("limit_a = 200", 'limit_a = "much"', r"dso\.toml: `cable\[0\]\.limit_a`"),
+        ("limit_a = 200", "limit_a = 0", r"`cable`: cable 'cable-1': its limit must be above 0 A"),
+        ("contracted_a = 100", "contracted_a = -1", "contract of 'cso' must be above 0 A"),
+        ("risk = 0.001", "risk = 1.5", r"`forecast\.risk`"),
+        (
+            'zone = "Europe/Amsterdam"',
+            'zone = "Europe/Amsterdm"',
+            r"`forecast\.zone`: 'Europe/Amsterdm' is no time zone",
+        ),
+        ("block_s = 900", "block_s = 1000", r"`publish\.block_s`: must divide a day"),
+        (
+            'kind = "gridroom"',
+            'kind = "gridroom"\nprofile = { phasen = "x" }',
+            "`profile` has no key phasen; there are",
+        ),
+        ('kind = "gridroom"', 'kind = "gridroom"\nprofile = { phases = "x" }', "`profile`: Invalid enum value 'x'"),
+        ('[[cable.contract]]\nparty = "cso"', '[[cable.contract]]\nparty = "so"', "names 'so', which is no "),
+        ("share = 0.2", "share = 2", r"`backup\.share`: a share from 0 to 1"),
+        ("Z\nconnections", "\nconnections", "`since` needs a zone"),
+        ('party = "meter-1"', 'party = "meter-1"\ncables = ["c"]', "`meter` 'meter-1': there is no cable 'c'"),
+        ("[listen]", "[listen", r"dso\.toml: not valid TOML"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(folder: Path, old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(edited(folder, old, new))
+
+
+def test_all_findings_are_told_at_once(folder: Path) -> None:
+    edited(folder, "limit_a = 200", "limit_a = 0")
+    edited(folder, "contracted_a = 100", "contracted_a = 0")
+    with pytest.raises(ConfigError) as caught:
+        load(folder)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_a_file_of_measurements_is_taken_in_and_broken_rows_are_named(folder: Path) -> None:
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=5)
+    rows = [f"{(start + i * timedelta(minutes=15)).isoformat()},{CABLE},1,2,3" for i in range(8)]
+    (folder / "m.csv").write_text("\n".join(["time,cable,L1,L2,L3", *rows, "now,cable-1,1,2,3", rows[0]]))
+    received = import_csv(folder, folder / "m.csv")
+    assert (received.stored, received.repeated) == (8, 1)
+    assert [one.where for one in received.findings] == ["row 10"]
+
+
+def test_migrations_make_the_tables_that_the_store_uses() -> None:
+    db = database.open("sqlite://", MIGRATIONS)
+    with db.transact() as tx:
+        context = MigrationContext.configure(tx, opts={"compare_type": False})
+        found = [*compare_metadata(context, store.METADATA), *compare_metadata(context, letters.METADATA)]
+    added = [one for one in found if one[0] not in ("remove_table", "remove_index")]
+    assert added == []
+    db.close()
+
+
+# -- sockets ---------------------------------------------------------------------------------------------------------
+
+
+async def post(folder: Path, name: str, url: str, data: bytes, kind: str, where: str = "pki") -> httpx2.Response:
+    async with httpx2.AsyncClient(verify=context(folder, name, where), trust_env=False) as client:
+        return await client.post(url, content=data, headers={"content-type": kind})
+
+
+async def test_csos_and_meters_are_served_over_mutual_tls_and_the_line_goes_both_ways(folder: Path) -> None:
+    value = load(folder)
+    db = open_database(value)
+    clock = HandClock(MONDAY)
+    world = World()  # only for its ids
+    client = OscpClient(context(folder, "dso", "dso"))
+    dso = Dso(value, db, client.post, world.ids, clock)
+    base = f"https://localhost:{(await dso.start())['oscp']}"
+    try:
+        one = letter(CSO, GetCapacityForecastRequest(), now=clock.now(), message_id=world.ids())
+        kind = soap.content_type("GetCapacityForecast", CSO.profile)
+        answer = await post(folder, "cso", base + OSCP_PATH, one.data, kind)
+        envelope = soap.read_reply(answer.content)
+        assert isinstance(envelope, Envelope)
+        assert envelope.body.result.type is ResultType.SUCCESS  # type: ignore[union-attr]
+        assert (await post(folder, "stranger", base + OSCP_PATH, one.data, kind)).status_code == 403
+        assert (await post(folder, "meter-1", base + OSCP_PATH, one.data, kind, "dso")).status_code == 403
+
+        row = '{"cable":"cable-1","time":"2026-01-04T23:45:00Z","l1":1,"l2":2,"l3":%s}'
+        reading = ('{"readings":[' + row % "3" + "," + row % '"x"' + "]}").encode()
+        told = await post(folder, "meter-1", base + "/measurements", reading, "application/json", "dso")
+        assert told.status_code == 200
+        assert told.json() == {"stored": 1, "repeated": 0, "findings": ["readings[1]: L3: 'x' is no number"]}
+        csv = b"time,cable,L1,L2,L3\n2026-01-04T23:30:00Z,cable-1,1,2,3\n"
+        told = await post(folder, "meter-1", base + "/measurements", csv, "text/csv", "dso")
+        assert told.json()["stored"] == 1
+        for name, data, status in (("meter-2", reading, 403), ("cso", reading, 403)):
+            refused = await post(folder, name, base + "/measurements", data, "application/json")
+            assert refused.status_code == status
+        bad = await post(folder, "meter-1", base + "/measurements", b"{", "application/json", "dso")
+        assert bad.status_code == 400
+        foreign = reading.replace(b"cable-1", b"cable-9")
+        none = await post(folder, "meter-1", base + "/measurements", foreign, "application/json", "dso")
+        assert none.status_code == 422
+
+        async with httpx2.AsyncClient(verify=context(folder, "cso"), trust_env=False) as browser:
+            assert (await browser.get(base + "/health")).text == "ok\n"
+            assert b"DistributionSystemOperatorServiceV10" in (await browser.get(base + OSCP_PATH + "?wsdl")).content
+            assert (await browser.get(base + "/elsewhere")).status_code == 404
+        nobody = tls.client_context(None, None, folder / "ca.pem")
+        async with httpx2.AsyncClient(verify=nobody, trust_env=False) as stranger:
+            with pytest.raises(httpx2.HTTPError):
+                await stranger.get(base + "/health")
+    finally:
+        await dso.stop()
+        await client.close()
+        db.close()
+        world.close()
+
+
+async def test_a_dso_runs_until_told_to_stop_and_lets_go_of_all(folder: Path) -> None:
+    task = asyncio.create_task(run(folder))
+    await asyncio.sleep(0.5)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_duties_have_the_names_the_street_calls() -> None:
+    world = World()
+    assert {"publish", "watch", "post", "prune", "statistics", "view"} == set(world.dso.duties())
+    world.history(10)
+    asyncio.run(world.dso.publish(world.clock.time))
+    told = asyncio.run(world.dso.duties()["view"].call(world.clock.time))
+    assert isinstance(told, dict)
+    assert set(told[CABLE]["allotments_a"]) == {"north", "south"}
+    assert len(told[CABLE]["forecast_a"][0]) == 97
+    world.close()
+
+
+def test_a_configuration_is_a_value() -> None:
+    assert configuration() == configuration()
