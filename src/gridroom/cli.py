@@ -217,6 +217,7 @@ def station_init(
     folder: Folder,
     pki: Pki,
     url: Annotated[str, typer.Option(help="Where the CSO listens for stations.")] = "wss://localhost:8710/ocpp",
+    cso: Annotated[Path | None, typer.Option(help="Folder of a CSO; its register gets the stations.")] = None,
     count: Annotated[int, typer.Option(help="How many stations.", min=1)] = 3,
 ) -> None:
     """Write a commented configuration for simulated stations, and the rows for their CSO's register."""
@@ -224,7 +225,9 @@ def station_init(
 
     with _plainly():
         rows = setup.init(folder, pki, url=url, count=count)
-        typer.echo(f"stations: {folder / 'stations.toml'}\nregister for the CSO: {rows}")
+        typer.echo(f"stations: {folder / 'stations.toml'}\nrows for the CSO's register: {rows}")
+        if cso is not None:
+            typer.echo(f"added to {setup.register(rows, cso)}")
 
 
 @station_app.command("run")

@@ -319,13 +319,13 @@ async def test_what_is_not_needed_is_given_back_but_not_the_reserve(bench: Calla
         await street.step(80)
     given = street.dso.asked()
     assert given
-    assert min(v.value for b in given[0].blocks for v in b.capacity) >= -(80 - 32)
+    assert min(v.value for b in given[0].blocks for v in b.capacity) >= -(80 - 16)
     assert all(v.value < 0 for b in given[0].blocks for v in b.capacity)
     with street.db.transact() as tx:
         book = Store(tx).book(KEY)
     fallbacks = street.in_force()[0, 0]
     assert fallbacks == 3 * 600
-    assert book.limits(street.clock.at, NOON + QUARTER, 1).max() == 3200 + fallbacks
+    assert book.limits(street.clock.at, NOON + QUARTER, 1).max() == 1600 + fallbacks
 
 
 async def test_a_report_that_the_network_lost_is_made_again(bench: Callable[..., Bench]) -> None:

@@ -2,10 +2,13 @@
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -195,12 +198,12 @@ async def test_a_dso_runs_until_told_to_stop_and_lets_go_of_all(folder: Path) ->
         await task
 
 
-def test_duties_have_the_names_the_street_calls() -> None:
+async def test_duties_have_the_names_the_street_calls() -> None:
     world = World()
-    assert {"publish", "watch", "post", "prune", "statistics", "view"} == set(world.dso.duties())
+    assert set(world.dso.duties()) == {"publish", "watch", "post", "prune", "statistics", "view"}
     world.history(10)
-    asyncio.run(world.dso.publish(world.clock.time))
-    told = asyncio.run(world.dso.duties()["view"].call(world.clock.time))
+    await world.dso.publish(world.clock.time)
+    told = await world.dso.duties()["view"].call(world.clock.time)
     assert isinstance(told, dict)
     assert set(told[CABLE]["allotments_a"]) == {"north", "south"}
     assert len(told[CABLE]["forecast_a"][0]) == 97
@@ -209,3 +212,43 @@ def test_duties_have_the_names_the_street_calls() -> None:
 
 def test_a_configuration_is_a_value() -> None:
     assert configuration() == configuration()
+
+
+KILLED = """
+import asyncio, itertools, sys
+sys.path[:0] = {paths!r}
+from dso_office import World, ask, request, STEP, QUARTER
+world = World("sqlite:///{file}")
+world.history(8)
+for i in itertools.count():
+    asyncio.run(world.dso.publish(world.clock.time))
+    asyncio.run(world.dso.watch(world.clock.time + STEP))
+    world.say("north", request(ask(1, world.clock.time + QUARTER)))
+    print(i, flush=True)
+    world.clock.time += QUARTER
+    world.measure(50, 900)
+"""
+
+
+def test_a_dso_that_is_killed_in_the_middle_of_its_work_goes_on_from_what_it_had_committed(tmp_path: Path) -> None:
+    file = tmp_path / "dso.db"
+    code = KILLED.format(paths=[str(Path(__file__).parent.parent)], file=file)
+    for rounds in (2, 5):
+        file.unlink(missing_ok=True)
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdout is not None
+            while not process.stdout.readline().startswith(str(rounds)):
+                assert process.poll() is None
+            process.kill()
+        now = MONDAY + rounds * timedelta(minutes=15)
+        world = World(f"sqlite:///{file}", now)
+        for _ in range(1000):
+            world.ids()  # those used before the kill
+        view = world.dso.view(CABLE, now, 90)
+        assert np.array_equal(sum(view.allotments.values()) + view.pool, view.available)
+        world.clock.time = now + timedelta(minutes=15)
+        asyncio.run(world.dso.publish(world.clock.time))
+        assert (world.csos["north"].limits(now + timedelta(minutes=15), 90) > 0).all()
+        world.close()

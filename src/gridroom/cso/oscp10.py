@@ -20,8 +20,6 @@ from gridroom.oscp.v10.peer import Incoming, Reply, write_fault
 from gridroom.storage import inbox
 from gridroom.storage.database import Database
 
-PATH = "/OSCP/ChargeServiceProviderServiceV10"
-
 
 def receive(db: Database, market: Market, party: str, data: bytes, now: datetime, new_id: service.NewId) -> Reply:
     """Answer an envelope from the party that a certificate proves."""

@@ -30,7 +30,7 @@ STAYS = timedelta(hours=2)
 
 ENERGY, DRIVER, ENOUGH = 2.5, 1.2, 0.5
 EARLY = 0.998
-MOVES = 8
+MOVES = 5
 
 
 def best(cars: Sequence[Car], room_ca: Ints, start: datetime, now: datetime, block: timedelta = QUARTER) -> Plan:
@@ -45,7 +45,7 @@ def best(cars: Sequence[Car], room_ca: Ints, start: datetime, now: datetime, blo
     def judged(order: Sequence[Car]) -> tuple[float, Plan]:
         name = tuple(car.station for car in order)
         if name not in tried:
-            plan = fill(order, room_ca, start, now, block)
+            plan = fill(order, room_ca, start, now, block, wake=False)
             tried[name] = (_score(plan, chance, hours), plan)
         return tried[name]
 
@@ -58,7 +58,7 @@ def best(cars: Sequence[Car], room_ca: Ints, start: datetime, now: datetime, blo
         again, other = judged([moved, *(car for car in plan.cars if car is not moved)])
         if again > score:
             score, plan = again, other
-    return plan
+    return fill(plan.cars, room_ca, start, now, block)
 
 
 def _first(order: Sequence[Car], car: Car) -> tuple[str, ...]:

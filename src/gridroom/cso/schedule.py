@@ -94,6 +94,8 @@ def fill(
     start: datetime,
     now: datetime,
     block: timedelta = QUARTER,
+    *,
+    wake: bool = True,
 ) -> Plan:
     """Give each car of a list, one after the other, the earliest blocks that its tightest phase leaves.
 
@@ -105,6 +107,7 @@ def fill(
         start: Start of the first block, the running one. [UTC]
         now: The present moment. [UTC]
         block: Length of a block.
+        wake: Whether cars that miss a little of 6 A get it from others.
 
     Returns:
         Rates whose sum never exceeds `room_ca`.
@@ -123,7 +126,8 @@ def fill(
             rates[i], short[i] = _earliest(car, room, hours, blocks, rates[i])
             room -= rates[i] * car.phases[:, None]
     _spread(order, rates, room)
-    _wake(order, rates, room)
+    if wake:
+        _wake(order, rates, room)
     return Plan(order, rates, room, short)
 
 
@@ -177,8 +181,10 @@ def _earliest(car: Car, room: Ints, hours: NDArray[np.float64], blocks: int, lea
 def _spread(order: Sequence[Car], rates: Ints, room: Ints) -> None:
     """Give what is left in the nearest blocks to whoever can take it: unused capacity is lost."""
     for i, car in enumerate(order):
-        most = MINIMUM_CA if car.rank == FULL else car.max_ca // STEP_CA * STEP_CA
         near = slice(0, SPREAD)
+        if room[:, near].max() < STEP_CA:
+            return
+        most = MINIMUM_CA if car.rank == FULL else car.max_ca // STEP_CA * STEP_CA
         wanted = np.minimum(rates[i, near] + _offer(car, room[:, near]), most)
         wanted = np.where(wanted < MINIMUM_CA, 0, np.maximum(wanted, rates[i, near]))
         room[:, near] -= (wanted - rates[i, near]) * car.phases[:, None]
@@ -190,8 +196,9 @@ def _wake(order: Sequence[Car], rates: Ints, room: Ints) -> None:
     for i, car in enumerate(order):
         if car.rank == FULL:
             continue
-        for k in np.flatnonzero(rates[i, :SPREAD] == 0):
-            _lend(order, rates, room, i, int(k))
+        for k in range(min(SPREAD, rates.shape[1])):
+            if rates[i, k] == 0 and rates[:, k].max() > MINIMUM_CA:
+                _lend(order, rates, room, i, k)
 
 
 def _lend(order: Sequence[Car], rates: Ints, room: Ints, i: int, k: int) -> None:

@@ -25,7 +25,7 @@ WEIGHT = 0.1
 SLOW = 1 / (28 * 96)
 """Least weight of a new block in the series' own mean and variance."""
 
-DRIFT_WEIGHT = 0.3
+DRIFT_WEIGHT = 0.5
 DRIFT_DECAY = 0.8
 """How much of the drift is left a block later."""
 

@@ -25,6 +25,12 @@ COLD = 5.0
 LEAST = 1.5
 """Factor that no estimate goes below: a learned margin without a floor collapses."""
 
+ENOUGH = 2000
+"""Scores from which the factor can be estimated: a week of one cable."""
+
+TAIL = 50
+"""Highest scores that tell how the tail goes on."""
+
 WINDOW_DAYS = 28
 """Days over which scores are pooled."""
 
@@ -38,17 +44,24 @@ def scale(outlook: Outlook) -> Reals:
 def factor(scores: Reals, risk: float) -> float:
     """Multiple of the scale that is exceeded in a share `risk` of the blocks.
 
+    The quantile of the scores where enough were seen beyond it; further out the tail is continued as an exponential
+    with the mean excess of the highest scores (peaks over threshold).
+
     Args:
         scores: (load - forecast) / scale of the blocks seen, any shape.
         risk: Accepted share of blocks above the limit, in (0, 1).
 
     >>> factor(np.zeros(10), 0.001)
     5.0
-    >>> factor(np.linspace(-4, 4, 9001), 0.01) > 3.9
+    >>> 3.9 < factor(np.linspace(-4, 4, 9001), 0.01) < 4
     True
     """
     n = scores.size
-    if n * risk < 1:
+    if n < ENOUGH:
         return max(COLD, float(scores.max(initial=0.0)))
-    rank = min(n - 1, math.ceil((1 - risk) * n))
-    return max(LEAST, float(np.partition(scores.ravel(), rank)[rank]))
+    if n * risk >= TAIL:
+        rank = min(n - 1, math.ceil((1 - risk) * n))
+        return max(LEAST, float(np.partition(scores.ravel(), rank)[rank]))
+    highest = np.partition(scores.ravel(), n - TAIL)[n - TAIL :]
+    beyond = float(highest.mean() - highest.min())
+    return max(LEAST, float(highest.min()) + beyond * math.log(TAIL / (n * risk)))

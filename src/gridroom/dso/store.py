@@ -7,6 +7,7 @@ reads as the sheet's blank.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,13 @@ class Sheet:
     table: sa.Table
     keys: tuple[str, ...]
     blanks: Mapping[str, int]
+
+    @cached_property
+    def span(self) -> sa.Select[Any]:
+        """Rows of one key over days, with parameters named as the key columns, `first` and `last`."""
+        same = [self.table.c[key] == sa.bindparam(key) for key in self.keys]
+        between = self.table.c.day.between(sa.bindparam("first"), sa.bindparam("last"))
+        return sa.select(self.table).where(*same, between)
 
     def rows(self, name: str) -> int:
         """Rows of an array column."""
@@ -165,7 +173,7 @@ class Store:
         Returns:
             Array column to array, shape (rows, n).
         """
-        found = {row.day: row for row in self.tx.execute(self._of(sheet, key, start, n))}
+        found = self._days(sheet, key, start, n)
         result = {}
         for name, blank in sheet.blanks.items():
             cells = np.full((sheet.rows(name), n), blank, dtype=np.int64)
@@ -178,7 +186,7 @@ class Store:
     def write(self, sheet: Sheet, key: tuple[str, ...], start: datetime, values: Mapping[str, Ints]) -> None:
         """Write arrays over a span; other columns and blocks stay as they are."""
         n = next(iter(values.values())).shape[1]
-        known = {row.day: row for row in self.tx.execute(self._of(sheet, key, start, n))}
+        known = self._days(sheet, key, start, n)
         same = [sheet.table.c[name] == value for name, value in zip(sheet.keys, key, strict=True)]
         for day, here, there in self._pieces(start, n):
             old, new = known.get(day), dict[str, Any]()
@@ -193,10 +201,10 @@ class Store:
             else:
                 self.tx.execute(sheet.table.update().where(*same, sheet.table.c.day == day).values(**new))
 
-    def _of(self, sheet: Sheet, key: tuple[str, ...], start: datetime, n: int) -> sa.Select[Any]:
+    def _days(self, sheet: Sheet, key: tuple[str, ...], start: datetime, n: int) -> dict[date, sa.Row[Any]]:
         touched = days(start, start + max(n, 1) * self.block)
-        same = [sheet.table.c[name] == value for name, value in zip(sheet.keys, key, strict=True)]
-        return sa.select(sheet.table).where(*same, sheet.table.c.day.between(touched[0], touched[-1]))
+        which = dict(zip(sheet.keys, key, strict=True)) | {"first": touched[0], "last": touched[-1]}
+        return {row.day: row for row in self.tx.execute(sheet.span, which)}
 
     def _pieces(self, start: datetime, n: int) -> Iterator[tuple[date, slice, slice]]:
         """Per day: its place in the span and the span's place in it."""

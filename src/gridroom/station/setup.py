@@ -95,6 +95,26 @@ def init(
     return folder / REGISTER
 
 
+def register(rows: Path, cso: Path) -> Path:
+    """Add rows to the register in a CSO's folder.
+
+    Raises:
+        ConfigError: There is no register, or it knows one of the stations already.
+    """
+    file = cso / REGISTER
+    try:
+        known = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; make the CSO's folder with `gridroom cso init`") from error
+    new = rows.read_text(encoding="utf-8").splitlines()[1:]
+    names = {line.partition(",")[0] for line in known.splitlines()}
+    twice = [line.partition(",")[0] for line in new if line.partition(",")[0] in names]
+    if twice:
+        raise ConfigError(f"{file}: has {', '.join(twice)} already; remove the rows or choose other names")
+    file.write_text(known.rstrip("\n") + "\n" + "\n".join(new) + "\n", encoding="utf-8")
+    return file
+
+
 def _quoted(text: str) -> str:
     """A TOML string."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
