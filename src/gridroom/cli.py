@@ -35,6 +35,8 @@ app.add_typer(dso_app, name="dso")
 app.add_typer(cso_app, name="cso")
 app.add_typer(station_app, name="station")
 
+LEVELS = ("debug", "info", "warning", "error")
+
 Folder = Annotated[Path, typer.Argument(help="Its folder.")]
 Pki = Annotated[Path, typer.Option("--pki", help="Folder of the authority, made by `gridroom pki init`.")]
 Lockstep = Annotated[Path | None, typer.Option(hidden=True, help="Control socket of the street's clock.")]
@@ -115,8 +117,8 @@ def gridroom(
     if version:
         typer.echo(__version__)
         raise typer.Exit
-    if not hasattr(logging, log.upper()):
-        raise typer.BadParameter(f"{log!r} is none of debug, info, warning, error", param_hint="--log")
+    if log.lower() not in LEVELS:
+        raise typer.BadParameter(f"{log!r} is none of {', '.join(LEVELS)}", param_hint="--log")
     _log(log)
 
 

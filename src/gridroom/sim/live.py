@@ -85,6 +85,7 @@ class Diary:
         allotted_a: Per CSO the allotment of each block when it began, shape (3, blocks). [A]
         messages: Count by type.
         events: Marks on the time line.
+        urgent: Urgent forecasts (Priority above 0) that the DSO sent.
     """
 
     homes_a: Amps
@@ -94,6 +95,7 @@ class Diary:
     allotted_a: dict[str, Amps] = field(default_factory=dict)
     messages: dict[str, Count] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    urgent: int = 0
 
 
 def evening_cuts(street: Street) -> tuple[Cut, ...]:
@@ -199,6 +201,5 @@ async def _count(road: Road, diary: Diary, now: datetime, csos: list[str]) -> No
             found = sums.setdefault(name, [0, 0, 0])
             for place, key in enumerate(("sent", "acknowledged", "refused")):
                 found[place] += int(tally.get(key, 0))
-        if told.get("urgent"):
-            diary.events.append(Event(actor, f"{told['urgent']} urgent messages", now))
+        diary.urgent += int(told.get("urgent", 0))
     diary.messages = {name: Count(*found) for name, found in sums.items()}

@@ -54,7 +54,7 @@ def demo(
         console.print(f"[yellow]note[/] {note}")
     console.print(
         f"{street.about}: {len(street.households)} homes, {len(street.stations)} stations, {len(street.sessions)} "
-        f"sessions on {street.day}; fuse {street.fuse_a:g} A, accepted risk {RISK:.1%} of blocks, seed {street.seed}"
+        f"sessions on {street.day}; fuse {street.fuse_a:g} A, accepted risk {RISK:.3%} of blocks, seed {street.seed}"
     )
     outcome = asyncio.run(_through_processes(street, console))
     from gridroom.sim.report import print_summary, write_report  # plots take a second to import
@@ -115,5 +115,9 @@ def conclude(street: Street, diary: Diary, wall_seconds: float) -> Outcome:
         allotted_a=diary.allotted_a,
         messages=diary.messages,
         events=tuple(diary.events),
-        settings={"accepted risk": f"{RISK:.1%} of the blocks", "order of a step": "measure, control, react"},
+        settings={
+            "accepted risk": f"{RISK:.3%} of the blocks",
+            "order of a step": "measure, control, react",
+            "urgent forecasts": str(diary.urgent),
+        },
     )

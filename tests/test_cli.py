@@ -1,0 +1,256 @@
+"""The command `gridroom`: its help, its small tools, and what it says when it cannot."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from gridroom import __version__
+from gridroom.cli import app
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "oscp" / "v10" / "golden"
+MESSAGES = {
+    "6.1.1": "UpdateCableCapacityForecastRequest",
+    "6.1.2": "UpdateCableCapacityForecastResponse",
+    "6.2": "RequestAdjustedCapacityRequest",
+    "6.3": "UpdateAggregatedUsageRequest",
+    "6.4": "GetCapacityForecastRequest",
+    "6.5.1": "HeartbeatRequest",
+    "6.5.2": "HeartbeatResponse",
+}
+WIDE = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
+
+
+def gridroom(*words: str | Path, stdin: bytes = b"") -> Result:
+    """Run the command in this process."""
+    return CliRunner(env=WIDE).invoke(app, [str(word) for word in words], input=stdin)
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command below one, and itself, with the words that call it."""
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from commands(inner, *path, name)
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+
+
+def test_the_commands_are_these() -> None:
+    assert {" ".join(path) for path in ALL} == {
+        "",
+        "decode",
+        "demo",
+        "pki",
+        "pki init",
+        "pki issue",
+        "dso",
+        "dso init",
+        "dso run",
+        "dso import",
+        "cso",
+        "cso init",
+        "cso run",
+        "station",
+        "station init",
+        "station run",
+    }
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_each_command_has_help_that_names_all_it_takes(path: tuple[str, ...]) -> None:
+    result = gridroom(*path, "--help")
+    assert result.exit_code == 0
+    assert ALL[path].help.splitlines()[0] in result.stdout
+    for one in ALL[path].params:
+        if getattr(one, "hidden", False):
+            assert not any(name in result.stdout for name in one.opts)
+        else:
+            assert one.help, one.name
+            assert one.opts[0] in result.stdout
+
+
+@pytest.mark.parametrize("path", [path for path, one in ALL.items() if hasattr(one, "commands")], ids=" ".join)
+def test_a_command_that_needs_another_word_shows_what_there_is(path: tuple[str, ...]) -> None:
+    result = gridroom(*path)
+    assert result.exit_code == 2
+    assert all(name in result.output for name in ALL[path].commands)
+
+
+def test_the_version_is_the_package_version() -> None:
+    assert gridroom("--version").stdout == f"{__version__}\n"
+
+
+@pytest.mark.parametrize("level", ["loud", "basic_format", ""])
+def test_an_unknown_log_level_is_told_with_those_that_exist(level: str) -> None:
+    result = gridroom("--log", level, "decode", GOLDEN / "6.4.xml")
+    assert result.exit_code == 2
+    assert f"{level!r} is none of debug, info, warning, error" in result.stderr
+
+
+# -- the module, as its own process ------------------------------------------------------------------------------------
+
+
+def process(*words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run([sys.executable, "-m", "gridroom", *words], input=stdin, capture_output=True, timeout=60)
+
+
+def test_python_m_gridroom_is_the_command() -> None:
+    done = process("--version")
+    assert (done.returncode, done.stdout.decode().strip()) == (0, __version__)
+
+
+def test_decode_reads_a_pipe() -> None:
+    done = process("decode", "-", stdin=(GOLDEN / "6.5.1.xml").read_bytes())
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["body"] == {"HeartBeatTimeInterval": 300, "ForecastTimeInterval": 900}
+
+
+def test_decode_of_nonsense_in_a_pipe_is_one_line_and_exit_1() -> None:
+    done = process("decode", "-", stdin=b"nonsense")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode().splitlines() == ["gridroom: not well-formed XML: syntax error: line 1, column 0"]
+
+
+# -- decode ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", MESSAGES)
+def test_decode_prints_each_golden_message(section: str) -> None:
+    result = gridroom("decode", GOLDEN / f"{section}.xml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = json.loads(result.stdout)
+    assert list(document) == ["message", "header", "body", "deviations"]
+    assert document["message"] == MESSAGES[section]
+    assert gridroom("decode", "-", stdin=(GOLDEN / f"{section}.xml").read_bytes()).stdout == result.stdout
+
+
+@pytest.mark.parametrize("section", ["6.1.1", "6.5.2"])
+def test_decode_prints_what_the_document_says(section: str) -> None:
+    expected = (HERE / "decoded" / f"{section}.json").read_text()
+    assert json.loads(gridroom("decode", GOLDEN / f"{section}.xml").stdout) == json.loads(expected)
+
+
+def test_there_is_a_golden_message_for_each_section() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.xml")} == set(MESSAGES)
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new", "told"),
+    [
+        ("6.5.1", ">300<", ">soon<", "Envelope/Body/HeartbeatRequest/HeartBeatTimeInterval: an integer was expected"),
+        ("6.5.1", "</s:Envelope>", "", "not well-formed XML: "),
+        ("6.5.1", "<s:Envelope", "<!DOCTYPE a><s:Envelope", "DOCTYPE"),
+        ("6.5.1", "2003/05/soap-envelope", "2003/05/letter", "Envelope: a SOAP 1.2 Envelope was expected"),
+        ("6.5.1", "HeartbeatRequest", "HeartattackRequest", "Envelope/Body"),
+        (
+            "6.1.1",
+            "<CableId>Amsterdam</CableId>",
+            "",
+            "Envelope/Body/UpdateCableCapacityForecastRequest/Forecast/Cable",
+        ),
+    ],
+)
+def test_decode_of_a_broken_message_is_one_line_with_its_place(
+    tmp_path: Path, section: str, old: str, new: str, told: str
+) -> None:
+    text = (GOLDEN / f"{section}.xml").read_text().replace("soap:", "s:")
+    assert old in text
+    file = tmp_path / "m.xml"
+    file.write_text(text.replace("xmlns:soap=", "xmlns:s=").replace(old, new))
+    result = gridroom("decode", file)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("gridroom: ")
+    assert told in line
+
+
+def test_decode_lists_a_cable_that_would_be_refused_with_the_place(tmp_path: Path) -> None:
+    file = tmp_path / "m.xml"
+    file.write_text((GOLDEN / "6.1.1.xml").read_text().replace("2015-04-09T00:15:00Z", "in a while"))
+    (refused,) = json.loads(gridroom("decode", file).stdout)["body"]["refused"]
+    assert (refused["CableId"], refused["Code"]) == ("Amsterdam", "INVALID_VALUE")
+    assert refused["path"].endswith("Forecast/ForecastedBlock[2]/StartTime")
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00\xff", b"<a/>", b"{}", b"<a>" * 5000, "<é/>".encode("utf-16")])
+def test_decode_of_anything_else_is_one_line(data: bytes) -> None:
+    result = gridroom("decode", "-", stdin=data)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("name", "told"), [("absent.xml", "No such file or directory"), ("", "Is a directory")])
+def test_decode_names_a_file_that_cannot_be_read(tmp_path: Path, name: str, told: str) -> None:
+    result = gridroom("decode", tmp_path / name)
+    assert result.exit_code == 1
+    assert result.stderr == f"gridroom: {tmp_path / name}: {told}\n"
+
+
+# -- setting up --------------------------------------------------------------------------------------------------------
+
+
+def test_init_says_what_it_wrote_and_never_writes_over_it(tmp_path: Path) -> None:
+    pki = tmp_path / "pki"
+    assert gridroom("pki", "init", pki).stdout == f"authority: {pki / 'ca.pem'}\n"
+    made = {
+        ("dso", "init", tmp_path / "dso", "--pki", pki): tmp_path / "dso" / "dso.toml",
+        ("cso", "init", tmp_path / "cso", "--pki", pki): tmp_path / "cso" / "cso.toml",
+        ("station", "init", tmp_path / "station", "--pki", pki): tmp_path / "station" / "stations.toml",
+    }
+    for words, file in made.items():
+        result = gridroom(*words)
+        assert result.exit_code == 0
+        assert str(file) in result.stdout
+        before = file.read_bytes()
+        again = gridroom(*words)
+        assert again.exit_code == 1
+        assert again.stderr == f"gridroom: {file} is there already; choose another folder or remove it\n"
+        assert file.read_bytes() == before
+    again = gridroom("pki", "init", pki)
+    assert again.exit_code == 1
+    assert "an authority is never overwritten" in again.stderr
+
+
+def test_a_certificate_is_issued_where_it_is_wanted(tmp_path: Path) -> None:
+    gridroom("pki", "init", tmp_path / "pki")
+    words = ("pki", "issue", tmp_path / "pki", "m-2", "--kind", "meter", "--into", tmp_path / "there")
+    result = gridroom(*words, "--host", "meter.example")
+    assert result.exit_code == 0
+    assert {path.name for path in (tmp_path / "there").iterdir()} == {"m-2.pem", "m-2.key"}
+    assert gridroom(*words).exit_code == 1
+    odd = gridroom("pki", "issue", tmp_path / "pki", "m-3", "--kind", "toaster")
+    assert odd.exit_code == 2
+    assert "'toaster' is none of party, station, meter" in odd.stderr
+
+
+@pytest.mark.parametrize("actor", ["dso", "cso", "station"])
+def test_without_an_authority_init_says_how_to_make_one(tmp_path: Path, actor: str) -> None:
+    result = gridroom(actor, "init", tmp_path / actor, "--pki", tmp_path / "none")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert str(tmp_path / "none") in line
+    assert "pki init`" in line
+
+
+@pytest.mark.parametrize("actor", ["dso", "cso", "station"])
+def test_after_init_without_an_authority_nothing_is_in_the_way(tmp_path: Path, actor: str) -> None:
+    gridroom(actor, "init", tmp_path / actor, "--pki", tmp_path / "pki")
+    gridroom("pki", "init", tmp_path / "pki")
+    assert gridroom(actor, "init", tmp_path / actor, "--pki", tmp_path / "pki").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [("dso", "run"), ("cso", "run"), ("station", "run"), ("dso", "import")])
+def test_an_empty_folder_cannot_run_and_the_missing_file_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+    result = gridroom(*words, tmp_path, *((tmp_path / "m.csv",) if words[1] == "import" else ()))
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"gridroom: {tmp_path}")
+    assert ".toml: No such file or directory" in line
