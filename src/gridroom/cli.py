@@ -52,8 +52,8 @@ def main() -> None:
 def _plainly() -> Iterator[None]:
     """Tell an expected error in one line, without a traceback."""
     from gridroom.config import ConfigError
-    from gridroom.oscp.errors import OscpError
     from gridroom.dso.measurements import DeliveryError
+    from gridroom.oscp.errors import OscpError
     from gridroom.security.pki import PkiError
     from gridroom.sim.errors import SimError
     from gridroom.storage.database import DatabaseError
