@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner, Result
 
@@ -26,6 +27,14 @@ MESSAGES = {
     "6.5.2": "HeartbeatResponse",
 }
 WIDE = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """The command sets logging up for its process, which is not this one."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def gridroom(*words: str | Path, stdin: bytes = b"") -> Result:
@@ -176,7 +185,7 @@ def test_decode_lists_a_cable_that_would_be_refused_with_the_place(tmp_path: Pat
     file = tmp_path / "m.xml"
     file.write_text((GOLDEN / "6.1.1.xml").read_text().replace("2015-04-09T00:15:00Z", "in a while"))
     (refused,) = json.loads(gridroom("decode", file).stdout)["body"]["refused"]
-    assert (refused["CableId"], refused["Code"]) == ("Amsterdam", "INVALID_VALUE")
+    assert (refused["CableId"], refused["Code"]) == ("Amsterdam", "INVALID_TIME")
     assert refused["path"].endswith("Forecast/ForecastedBlock[2]/StartTime")
 
 
@@ -245,6 +254,22 @@ def test_after_init_without_an_authority_nothing_is_in_the_way(tmp_path: Path, a
     gridroom(actor, "init", tmp_path / actor, "--pki", tmp_path / "pki")
     gridroom("pki", "init", tmp_path / "pki")
     assert gridroom(actor, "init", tmp_path / actor, "--pki", tmp_path / "pki").exit_code == 0
+
+
+def test_stations_join_the_register_of_a_cso_or_are_not_made_at_all(tmp_path: Path) -> None:
+    pki, cso = tmp_path / "pki", tmp_path / "cso"
+    gridroom("pki", "init", pki)
+    words = ("station", "init", tmp_path / "station", "--pki", pki, "--cso", cso)
+    result = gridroom(*words)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"gridroom: {cso / 'stations.csv'}: No such file or directory; make the CSO's")
+    gridroom("cso", "init", cso, "--pki", pki)
+    assert f"added to {cso / 'stations.csv'}\n" in gridroom(*words).stdout
+    more = ("station", "init", tmp_path / "more", "--pki", pki, "--cso", cso, "--count", "2")
+    assert "has station-1, station-2 already" in gridroom(*more).stderr
+    assert gridroom(*more, "--prefix", "more").exit_code == 0
+    known = [line.partition(",")[0] for line in (cso / "stations.csv").read_text().splitlines()]
+    assert known == ["identity", "station-1", "station-2", "station-3", "more-1", "more-2"]
 
 
 @pytest.mark.parametrize("words", [("dso", "run"), ("cso", "run"), ("station", "run"), ("dso", "import")])

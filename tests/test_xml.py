@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import random
 
 import pytest
 from hypothesis import given
@@ -125,3 +126,17 @@ def test_a_schema_names_what_is_wrong() -> None:
     schema = xml.Schema(xsd)
     assert schema.findings(xml.parse(b"<a>1</a>")) == []
     assert "xs:int" in schema.findings(xml.parse(b"<a>x</a>"))[0]
+
+
+def test_inflate_does_not_choke_on_a_crowd_of_members() -> None:
+    with pytest.raises(xml.XmlError, match="members"):
+        xml.inflate(gzip.compress(b"") * 200_000)
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1])
+def test_inflate_reads_members_that_end_anywhere(extra: int) -> None:
+    first = gzip.compress(random.Random(1).randbytes(xml.PIECE - 23 + extra), 0)
+    second = gzip.compress(random.Random(2).randbytes(3 * xml.PIECE), 1)
+    assert xml.inflate(first + second) == gzip.decompress(first + second)
+    with pytest.raises(xml.XmlError, match="cut short"):
+        xml.inflate((first + second)[:-1])

@@ -221,15 +221,16 @@ def station_init(
     url: Annotated[str, typer.Option(help="Where the CSO listens for stations.")] = "wss://localhost:8710/ocpp",
     cso: Annotated[Path | None, typer.Option(help="Folder of a CSO; its register gets the stations.")] = None,
     count: Annotated[int, typer.Option(help="How many stations.", min=1)] = 3,
+    prefix: Annotated[str, typer.Option(help="Their names: this, a dash and a number.")] = "station",
 ) -> None:
     """Write a commented configuration for simulated stations, and the rows for their CSO's register."""
     from gridroom.station import setup
 
     with _plainly():
-        rows = setup.init(folder, pki, url=url, count=count)
+        rows = setup.init(folder, pki, url=url, count=count, prefix=prefix, cso=cso)
         typer.echo(f"stations: {folder / 'stations.toml'}\nrows for the CSO's register: {rows}")
         if cso is not None:
-            typer.echo(f"added to {setup.register(rows, cso)}")
+            typer.echo(f"added to {cso / rows.name}")
 
 
 @station_app.command("run")

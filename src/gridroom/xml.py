@@ -54,6 +54,12 @@ class Limits:
 
 DEFAULT = Limits()
 
+PIECE = 1 << 16
+"""Bytes fed to and taken from the unpacker at a time, so that what waits is not copied over and over."""
+
+MAX_MEMBERS = 1000
+"""Most gzip members of one body."""
+
 
 def inflate(data: bytes, limits: Limits = DEFAULT) -> bytes:
     """Contents of a gzip body, unpacked in pieces so that a bomb never gets large.
@@ -67,22 +73,26 @@ def inflate(data: bytes, limits: Limits = DEFAULT) -> bytes:
     """
     cap = min(limits.max_bytes, max(len(data), 1) * limits.max_ratio)
     pieces: list[bytes] = []
-    size = 0
-    rest = data
-    while rest:
+    size = members = begin = 0
+    while begin < len(data):
+        members += 1
+        if members > MAX_MEMBERS:
+            raise XmlError(f"the gzip body has more than {MAX_MEMBERS} members")
         member = zlib.decompressobj(31)
         while not member.eof:
+            if begin >= len(data) and not member.unconsumed_tail:
+                raise XmlError("the gzip body is cut short")
+            fed = member.unconsumed_tail or data[begin : begin + PIECE]
+            begin += 0 if member.unconsumed_tail else len(fed)
             try:
-                piece = member.decompress(rest, 1 << 16)
+                piece = member.decompress(fed, PIECE)
             except zlib.error as error:
                 raise XmlError("the body is not gzip") from error
-            rest = member.unused_data if member.eof else member.unconsumed_tail
-            if not piece and not member.eof and not rest:
-                raise XmlError("the gzip body is cut short")
             size += len(piece)
             if size > cap:
                 raise XmlError(f"the gzip body inflates to more than {cap} bytes")
             pieces.append(piece)
+        begin -= len(member.unused_data)
     return b"".join(pieces)
 
 

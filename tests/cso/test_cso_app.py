@@ -12,8 +12,8 @@ import pytest
 
 from gridroom.clock import Duty
 from gridroom.cso.app import MIGRATIONS, Cso, CsoConfig
+from gridroom.cso.charging import WishError
 from gridroom.cso.ledger import reserved
-from gridroom.cso.service import WishError
 from gridroom.cso.settings import CableEntry, DsoEntry
 from gridroom.cso.stations import CableKey, Register, Station
 from gridroom.cso.store import Store

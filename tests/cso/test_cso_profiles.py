@@ -112,10 +112,41 @@ def test_a_plan_that_lowers_here_and_raises_there_lowers_at_least() -> None:
     held = place(plan=(1600, 0, 0))
     change = plan_change(held, rates(600, 1600, 0), NOON)
     assert change is not None
-    part = lowered(change, held, NOON)
-    assert part is not None
+    limits = np.full((3, 8), 1000)
+    assert sendable([change], {"s": held}, limits, NOON) == []
+    (part,) = lowered([change], {"s": held}, limits, NOON)
     assert [limit for _, limit in part.given.periods] == [600, 0, 0]
-    assert lowered(part, held.with_only(part.given), NOON) is None
+    assert lowered([part], {"s": held.with_only(part.given)}, limits, NOON) == []
+
+
+def test_what_may_be_a_raise_waits_like_one() -> None:
+    """A station whose last answer was lost may hold 6 A or 16 A: 10 A may be more than it has."""
+    doubtful = place("a", plan=(1600, 1600, 1600))
+    lost = Given(3, tuple((NOON + k * QUARTER, 600) for k in range(3)), NOON + 3 * QUARTER, 7)
+    places = {
+        "a": Place(doubtful.station, doubtful.held.offer(lost, NOON), True, 7, doubtful.phases),
+        "b": place("b", plan=(1600, 1600, 1600)),
+    }
+    change = plan_change(places["a"], rates(1000, 1000, 1000), NOON)
+    assert change is not None
+    assert sendable([change], places, np.full((3, 8), 2600), NOON) == [change]
+    assert sendable([change], places, np.full((3, 8), 2500), NOON) == []
+    (part,) = lowered([change], places, np.full((3, 8), 2500), NOON)
+    assert [limit for _, limit in part.given.periods] == [900, 900, 900]
+
+
+def test_a_station_that_came_up_gets_nothing_where_its_fallback_does_not_fit_yet() -> None:
+    one = place("a", fallback=600)
+    places = {
+        "a": Place(one.station, one.held.restarted(NOON), True, 7, one.phases),
+        "b": place("b", plan=(1600, 1600, 1600)),
+    }
+    change = fallback_change(places["a"], 600, NOON, NOON, NOON + DAY)
+    assert change is not None
+    limits = np.full((3, 96), 2000)
+    assert sendable([change], places, limits, NOON) == []
+    (part,) = lowered([change], places, limits, NOON)
+    assert [limit for _, limit in part.given.periods] == [0]
 
 
 def test_a_profile_without_answer_counts_beside_the_old_one() -> None:
@@ -131,7 +162,7 @@ def test_a_profile_without_answer_counts_beside_the_old_one() -> None:
 def test_a_station_without_any_acknowledged_fallback_counts_at_its_maximum_while_a_car_is_there() -> None:
     bare = Place(Station("a", CableKey("d", "c"), max_ca=1600), Held(), True, 7, (True, True, True))
     assert bare.reserved(NOON, 1).max() == 1600
-    unruly = Place(bare.station, place(plan=(600,)).held, True, 7, (True, False, False), unruly=True)
+    unruly = Place(bare.station, place(plan=(600,)).held, True, 7, (True, False, False), unruly_ca=1600)
     assert unruly.reserved(NOON, 1)[:, 0].tolist() == [1600, 0, 0]
 
 

@@ -14,7 +14,7 @@ def after(*samples: tuple[int, int, int], allowed: int | None = 1600, session: S
     session = session or Session("s1", 1, NOON, 1000, register_wh=1000)
     begin = session.sampled_at or NOON
     for number, sample in enumerate(samples, 1):
-        session = measured(session, begin + number * MINUTE, sample, 1000 + number * 50, allowed)
+        session = measured(session, begin + number * MINUTE, sample, 1000 + number * 50, allowed, allowed or 3200)
     return session
 
 
@@ -30,8 +30,8 @@ def test_draw_on_another_phase_counts_at_once() -> None:
 
 
 def test_a_missing_phase_shows_nothing() -> None:
-    session = measured(Session("s1", 1, NOON, 0), NOON + MINUTE, (1600, None, None), 10, 1600)
-    assert measured(session, NOON + 2 * MINUTE, (1600, None, None), 20, 1600).phases == (True, True, True)
+    session = measured(Session("s1", 1, NOON, 0), NOON + MINUTE, (1600, None, None), 10, 1600, 1600)
+    assert measured(session, NOON + 2 * MINUTE, (1600, None, None), 20, 1600, 1600).phases == (True, True, True)
 
 
 def test_a_tail_is_found_after_two_samples_and_keeps_six_ampere() -> None:
@@ -64,7 +64,7 @@ def test_a_car_that_takes_more_than_it_may_is_noticed() -> None:
 
 def test_an_old_sample_changes_nothing() -> None:
     session = after((1600, 0, 0))
-    assert measured(session, NOON, (5, 5, 5), 1, 1600) == session
+    assert measured(session, NOON, (5, 5, 5), 1, 1600, 1600) == session
 
 
 @pytest.mark.parametrize(("energy", "need"), [(None, None), (30, 0), (120, 70)])

@@ -14,7 +14,7 @@ from gridroom.clock import WallClock
 from gridroom.config import ConfigError
 from gridroom.cso import drivers, settings
 from gridroom.cso.app import Cso, init, load, open_database
-from gridroom.cso.service import WishError
+from gridroom.cso.charging import WishError
 from gridroom.cso.stations import StationError, parse_csv
 from gridroom.ocpp.io import Csms
 from gridroom.oscp.io.client import OscpClient
@@ -134,6 +134,9 @@ async def test_the_doors_are_open_to_whom_they_are_for(folder: Path) -> None:
         async with httpx2.AsyncClient(verify=mine, trust_env=False) as known:
             wsdl = await known.get(url + "?wsdl")
             assert b"UpdateCableCapacityForecast" in wsdl.content
+            for nowhere in ("", "/", "/OSCP", "/OSCP/DistributionSystemOperatorServiceV10"):
+                root = f"https://localhost:{ports['oscp']}"
+                assert (await known.get(root + nowhere + "?wsdl")).status_code == 404
         async with httpx2.AsyncClient(verify=nobody, trust_env=False) as stranger:
             with pytest.raises((httpx2.HTTPError, ssl.SSLError)):
                 await stranger.get(url + "?wsdl")

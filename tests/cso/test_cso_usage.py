@@ -58,6 +58,12 @@ def test_a_report_states_energy_and_mean_current_that_agree() -> None:
     assert values["A", 2] == Decimal("1.00")
 
 
+def test_the_mean_current_is_that_of_the_cables_voltage() -> None:
+    cells = to_cells(np.array([[920.0], [0.0], [0.0]]))
+    values = Report("c1", cells, NOON, Decimal(115)).usage().blocks[0].usage
+    assert next(v.value for v in values if (v.unit, v.phase) == ("A", 1)) == Decimal("32.00")
+
+
 def grid(*values: int) -> np.ndarray:
     return np.array([values, values, values], dtype=np.int64)
 

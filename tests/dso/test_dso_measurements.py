@@ -162,3 +162,20 @@ def test_reporting_more_never_raises_the_load_and_reporting_beyond_the_right_gai
     boast, _ = non_controllable(measured, np.where(reported == UNKNOWN, UNKNOWN, reported + more), entitled, expected)
     fair = (reported >= entitled).all(axis=0)
     assert (boast[fair] >= honest[fair]).all()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        f"2026-01-05T00:00:00Z,{'c' * 200_000},1,1,1,900",
+        f"2026-01-05T00:00:00Z,c,1,1,1,{'9' * 30}",
+        "0001-01-01T00:00:00+10:00,c,1,1,1,900",
+        "9999-12-31T23:59:00Z,c,1,1,1,900",
+        "2026-01-05T00:00:00Z,c,1e999999999999,1,1,900",
+    ],
+)
+def test_whatever_stands_in_a_row_it_is_a_finding_and_the_next_row_is_read(row: str) -> None:
+    text = f"time,cable,L1,L2,L3,seconds\n{row}\n2026-01-05T00:00:00Z,c,1,1,1,900\n"
+    readings, findings = read_csv(text, timedelta(minutes=15))
+    assert len(readings) == 1
+    assert findings[0].where == "row 2"

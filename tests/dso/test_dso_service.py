@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -196,6 +197,41 @@ def test_nothing_is_sent_twice_when_all_is_acknowledged(taught: World) -> None:
     assert len(taught.csos["north"].heard) == heard
 
 
+def test_forecasts_of_one_moment_have_different_date_times_and_so_has_an_answer_between(taught: World) -> None:
+    """A CSO takes the smaller of two forecasts with the same DateTime, and a give-back holds until a later one."""
+    for _ in range(2):
+        taught.say("north", GetCapacityForecastRequest())
+        asyncio.run(taught.dso.post(taught.clock.time))
+    answer = taught.say("north", request(ask(-5, MONDAY + 4 * QUARTER)))
+    asyncio.run(taught.dso.publish(taught.clock.time))
+    assert isinstance(answer, Envelope)
+    *before, last = [one.header.date_time for one in taught.csos["north"].forecasts()]
+    times = [*before, answer.header.date_time, last]
+    assert times == sorted(set(times))  # type: ignore[type-var]
+
+
+def test_a_clock_set_back_a_little_makes_no_forecast_older_than_the_one_before(taught: World) -> None:
+    taught.clock.time = MONDAY + QUARTER
+    asyncio.run(taught.dso.publish(taught.clock.time))
+    taught.clock.time -= timedelta(minutes=4)
+    taught.measure(205)
+    asyncio.run(taught.dso.publish(taught.clock.time))
+    heard = taught.csos["north"].forecasts()
+    assert heard[-1].header.date_time > heard[-2].header.date_time  # type: ignore[operator]
+    assert taught.csos["north"].limits(taught.clock.time, 1).max() < 12_000
+
+
+def test_a_clock_set_back_far_is_believed_and_nothing_is_sent_over_and_over(taught: World) -> None:
+    taught.clock.time -= timedelta(hours=2)
+    for _ in range(5):
+        asyncio.run(taught.dso.publish(taught.clock.time))
+        heard = len(taught.csos["north"].heard)
+        asyncio.run(taught.dso.post(taught.clock.time))
+        assert len(taught.csos["north"].heard) == heard
+        assert taught.csos["north"].forecasts()[-1].header.date_time < MONDAY  # type: ignore[operator]
+        taught.clock.time += STEP
+
+
 # -- GetCapacityForecast ---------------------------------------------------------------------------------------------
 
 
@@ -277,6 +313,12 @@ def test_the_past_and_what_lies_beyond_the_plan_are_not_granted(taught: World) -
     answer = taught.say("north", request(Adjustment(CABLE, past.blocks + far.blocks)))
     assert result_of(answer).type is ResultType.FAILED
     assert granted(answer) == [["0.00"], ["0.00"]]
+
+
+def test_what_was_asked_for_the_past_is_not_counted_as_denied_later(taught: World) -> None:
+    past, now = ask(1, MONDAY - 4 * QUARTER), ask(1, MONDAY)
+    taught.say("north", request(Adjustment(CABLE, past.blocks + now.blocks)))
+    assert (taught.dso.view(CABLE, MONDAY, 90).denied["north"] == 0).all()
 
 
 def test_a_foreign_and_an_unknown_cable_are_answered_alike() -> None:
@@ -377,6 +419,7 @@ def test_a_report_of_an_unknown_cable_or_of_the_future_is_refused_for_that_cable
     assert result.details[0].code == "UNKNOWN_CABLE"
     result = result_of(taught.say("north", usage(MONDAY + QUARTER, 1, 57.5)))
     assert (result.details[0].code, "future" in result.details[0].message) == ("INVALID_VALUE", True)
+    assert "(Envelope/Body/UpdateAggregatedUsageRequest/Usage/UsageBlock)" in result.details[0].message
     assert result.details[-1].message == "0 cables applied"
 
 
@@ -555,6 +598,21 @@ def test_what_is_old_is_forgotten(taught: World) -> None:
     assert (view.measured == NOT_MEASURED).all()
     with taught.db.transact() as tx:
         assert taught.dso._store(tx).notes("division", CABLE) == []
+
+
+def test_nothing_about_a_cso_stays_for_ever(taught: World) -> None:
+    taught.clock.time += QUARTER
+    taught.say("north", usage(MONDAY, 4, 230))
+    taught.say("north", request(ask(3, MONDAY + 2 * QUARTER)))
+    asyncio.run(taught.dso.publish(taught.clock.time))
+    taught.clock.time += timedelta(days=402)
+    asyncio.run(taught.dso.duties()["prune"].call(taught.clock.time))
+    kept = {"alembic_version", "cables", "facts", "tallies", "deviations", "factors"}  # states and counts, no history
+    with taught.db.transact() as tx:
+        tables = set(sa.inspect(tx).get_table_names()) - kept
+        rows = {name: tx.scalar(sa.text(f"SELECT count(*) FROM {name}")) for name in tables}  # noqa: S608
+    assert rows == dict.fromkeys(rows, 0)
+    assert len(rows) == 8
 
 
 def test_an_unknown_party_gets_a_refusal_and_nothing_else(world: World) -> None:

@@ -203,6 +203,14 @@ def test_a_time_without_a_zone_is_utc() -> None:
     assert v16.read_time({"t": "2026-01-05T13:00:00+01:00"}, "t") == datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("phases", [0, 4])
+def test_a_number_of_phases_that_cannot_be_is_refused_not_taken_as_three(phases: int) -> None:
+    payload = v16.write(PLAN)[1]
+    payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] = phases
+    with pytest.raises(PayloadError, match="numberPhases"):
+        v16.read("SetChargingProfile", payload)
+
+
 def test_what_counts_as_a_yes() -> None:
     assert v16.acknowledged("MeterValues", {})
     assert v16.acknowledged("SetChargingProfile", {"status": "Accepted"})

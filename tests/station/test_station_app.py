@@ -239,6 +239,19 @@ async def test_profiles_and_unsaid_messages_survive_a_restart(streets: list[Stre
     assert (await again.step(25))["s1"]["currents_a"] == pytest.approx([9 / 2] * 3)
 
 
+async def test_a_default_profile_is_written_down_before_it_is_accepted(streets: list[Street], tmp_path: Path) -> None:
+    """A station that dies right after its answer must not come up with the higher limit of before."""
+    remember = tmp_path / "stations.json"
+    street = await opened(streets, remember=remember)
+    await street.csms.send("s1", profile(Purpose.TX_DEFAULT, 900))
+    await street.step(5)
+    await street.csms.send("s1", profile(Purpose.TX_DEFAULT, 0))
+    copy = tmp_path / "as-it-was.json"
+    shutil.copyfile(remember, copy)
+    again = Stations(config(), street.clock, lambda one: street.csms.dial(one.identity), copy)
+    assert [entry.profile.schedule.periods[0].limit_ca for entry in again.stations()[0].controller.stack] == [0]
+
+
 async def test_a_broken_memory_is_named(tmp_path: Path) -> None:
     remember = tmp_path / "stations.json"
     remember.write_text('{"s1": {}}')

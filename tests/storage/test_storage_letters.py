@@ -322,3 +322,23 @@ def test_a_letter_for_the_other_service_is_refused(far: Database, ids: Callable[
 
     assert inbox.receive(far, TO_CSO, CSP_NAMESPACE, back.data, NOW, handle, ids).status == 400
     assert inbox.receive(far, TO_CSO, DSO_NAMESPACE, back.data, NOW, handle, ids).status == 400  # remembered
+
+
+def test_a_replay_in_other_words_gets_the_first_answer_and_is_noted(far: Database, ids: Callable[[], str]) -> None:
+    other, one = Far(far, ids), beat(ids)
+    first = receive(far, other, one)
+    assert receive(far, other, one) == first
+    with far.transact() as tx:
+        assert 26 not in inbox.deviations(tx).get("dso", {})
+    later = letter(TO_CSO, HeartbeatRequest(300, 900), now=NOW - MINUTE, message_id=one.message_id, priority=7)
+    assert receive(far, other, later) == first
+    assert len(other.heard) == 1
+    with far.transact() as tx:
+        assert inbox.deviations(tx)["dso"][26] == 1
+
+
+def test_many_deviations_of_one_message_are_counted_with_one_statement_per_row(far: Database) -> None:
+    with far.transact() as tx:
+        inbox.note_deviations(tx, "dso", [(15, str(n)) for n in range(50_000)])
+        inbox.note_deviations(tx, "dso", [(15, "again"), (5, "phase")])
+        assert inbox.deviations(tx)["dso"] == {15: 50_001, 5: 1}

@@ -11,19 +11,17 @@ import sqlalchemy as sa
 import structlog
 
 from gridroom.clock import Clock, Duty, WallClock
-from gridroom.cso import drivers, oscp10, service, settings
+from gridroom.cso import charging, drivers, oscp10, service, settings
 from gridroom.cso.csms import Stations
 from gridroom.cso.settings import CsoConfig, Market, load
 from gridroom.cso.setup import init
 from gridroom.cso.stations import Register
 from gridroom.cso.store import Store
 from gridroom.ocpp.io import Csms
-from gridroom.oscp.io.asgi import oscp_app
 from gridroom.oscp.io.client import OscpClient
 from gridroom.oscp.io.server import Started, serve
-from gridroom.oscp.v10 import wsdl
 from gridroom.oscp.v10.letters import Letter
-from gridroom.oscp.v10.messages import CSP_NAMESPACE, Envelope
+from gridroom.oscp.v10.messages import Envelope
 from gridroom.oscp.v10.peer import Reply
 from gridroom.security import tls
 from gridroom.storage import database, inbox
@@ -92,7 +90,9 @@ class Cso:
             WishError: It cannot be taken.
         """
         with self._db.transact() as tx:
-            service.take_wish(Store(tx), self.market, station, departure, energy_wh, self._clock.now())
+            charging.take_wish(Store(tx), self.market, station, departure, energy_wh, self._clock.now())
+        kwh = None if energy_wh is None else energy_wh / 1000
+        log.info("wish taken", station=station, departure=departure and departure.isoformat(), kwh=kwh)
         self._wake.set()
 
     def duties(self) -> dict[str, Duty]:
@@ -140,7 +140,7 @@ class Cso:
             inbox.prune(tx, now)
 
     def statistics(self) -> dict[str, object]:
-        """Message counts: `messages` of what we sent, `deviations` per DSO, `abandoned` letters."""
+        """Message counts: `messages` of what we sent, `deviations` per DSO, `abandoned` letters, odd `stations`."""
         with self._db.transact() as tx:
             outbox = Outbox(tx)
             counts, lost = outbox.counts(), outbox.abandoned()
@@ -161,6 +161,7 @@ class Cso:
             "messages": messages,
             "deviations": {party: {str(row): n for row, n in rows.items()} for party, rows in odd.items()},
             "abandoned": [[party, operation, note, at.isoformat()] for party, operation, note, at in lost],
+            "stations": self.stations.odd(),
         }
 
     async def start(self) -> dict[str, int]:
@@ -172,11 +173,7 @@ class Cso:
         """
         config = self._config
         cert, key, ca = Path(config.cert), Path(config.key), Path(config.ca)
-        app = oscp_app(
-            self._answer,
-            lambda url: wsdl.load(CSP_NAMESPACE, url),
-            mapping=settings.certificate_mapping(config) or None,
-        )
+        app = oscp10.endpoint(self._answer, settings.certificate_mapping(config) or None)
         mutual = tls.server_context(cert, key, ca)
         oscp = await serve(app, host=config.host, port=config.oscp_port, ssl_context=mutual)
         self._servers.append(oscp)

@@ -21,6 +21,9 @@ LATE = timedelta(minutes=5)
 FINE = timedelta(hours=2)
 """After so long the offline forecast begins. Source: OSCP 1.0 footnote 1."""
 
+KEPT = timedelta(days=1)
+"""How long our own changes are remembered after their last block."""
+
 MOST = np.iinfo(np.int64).max
 
 
@@ -205,13 +208,13 @@ class Book:
         end = self.stated.end
         return self.offline_ca if end is not None and now < end else (0, 0, 0)
 
-    def pending(self) -> bool:
-        """Whether an answer is still to come."""
-        return any(not a.settled for a in self.asked)
+    def pending(self, now: datetime) -> bool:
+        """Whether an answer that matters is still to come."""
+        return any(not a.settled and a.end > now for a in self.asked)
 
     def tidy(self, now: datetime) -> "Book":
-        """The book without changes whose last block is over."""
-        return replace(self, asked=tuple(a for a in self.asked if a.end > now))
+        """The book without changes that are long over; what was given back survives a clock that ran ahead."""
+        return replace(self, asked=tuple(a for a in self.asked if a.end + KEPT > now))
 
     def _at(self, points: Ints) -> Ints:
         """Amounts at moments, shape (3, moments)."""

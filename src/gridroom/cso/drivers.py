@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from gridroom.cso.service import WishError
+from gridroom.cso.charging import WishError
 
 FIELDS = {"station", "departure", "energy_kwh"}
 LONGEST = 4096

@@ -12,6 +12,9 @@ from gridroom.cso.stations import Mask, Station
 from gridroom.cso.steps import MICRO, Ints, micros
 from gridroom.timegrid import QUARTER
 
+UNBOUNDED_CA = 1_000_000
+"""More than any station takes: what may have been allowed where nothing is certain."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -50,6 +53,14 @@ class Given:
         found = [limit for since, limit in self.periods if since <= moment]
         return found[-1] if found else None
 
+    def most(self, since: datetime, until: datetime) -> int:
+        """The most it allows at any time within [since, until); 0 where it does not hold. [0.01 A]"""
+        last = until if self.end is None else min(until, self.end)
+        starts = [at for at, _ in self.periods]
+        ends = [*starts[1:], last]
+        touched = zip(starts, ends, self.periods, strict=True)
+        return max((limit for at, end, (_, limit) in touched if at < last and min(end, last) > since), default=0)
+
 
 @dataclass(frozen=True)
 class Held:
@@ -60,8 +71,10 @@ class Held:
         plans: TxProfiles that may be in force.
         fallbacks: TxDefaultProfiles that may be in force.
         plan_taken: Number of the last plan that was acknowledged.
-        fallback_taken: Number of the last fallback that was acknowledged; 0 while none ever was.
-        changed_at: When the last one was sent. [UTC]
+        fallback_taken: Number of the last fallback that was acknowledged; 0 while none was since it came up.
+        changed_at: When the last one was sent, a session changed or the station came up; None for a station that
+            never was on the line. [UTC]
+        peak_ca: The most that it may have been allowed since its last sample by profiles that are gone. [0.01 A]
     """
 
     number: int = 0
@@ -70,10 +83,12 @@ class Held:
     plan_taken: int = 0
     fallback_taken: int = 0
     changed_at: datetime | None = None
+    peak_ca: int = 0
 
     def offer(self, given: Given, now: datetime) -> "Held":
         """Before a profile is sent: from now on it may be in force, beside what was."""
-        held = replace(self, number=max(self.number, given.number), changed_at=now)
+        peak = max(self.peak_ca, self.most(self.changed_at or now, now))
+        held = replace(self, number=max(self.number, given.number), changed_at=now, peak_ca=peak)
         if given.transaction is None:
             return replace(held, fallbacks=(*self.fallbacks, given))
         return replace(held, plans=(*self.plans, given))
@@ -96,7 +111,15 @@ class Held:
 
     def ended(self, now: datetime) -> "Held":
         """The transaction is over, and its plans with it."""
-        return replace(self, plans=(), changed_at=now)
+        return replace(self, plans=(), changed_at=now, peak_ca=0)
+
+    def restarted(self, now: datetime) -> "Held":
+        """The station came up: which of its profiles it still has is not known."""
+        return replace(self, fallback_taken=0, changed_at=now)
+
+    def sampled(self, at: datetime) -> "Held":
+        """After a sample: what was allowed before it does not matter any more."""
+        return replace(self, peak_ca=0) if self.changed_at is None or at >= self.changed_at else self
 
     def tidy(self, now: datetime) -> "Held":
         """Without plans whose time is over."""
@@ -135,6 +158,13 @@ class Held:
         limits = [self.now(moment) for moment in moments]
         return None if any(v is None for v in limits) else min(v for v in limits if v is not None)
 
+    def most(self, since: datetime, until: datetime) -> int:
+        """The most that may have been allowed within [since, until), also by a profile without answer. [0.01 A]"""
+        if not self.fallback_taken:
+            return UNBOUNDED_CA
+        given = (*self.plans, *self.fallbacks)
+        return max((self.peak_ca, *(one.most(since, until) for one in given)))
+
     def settled(self) -> bool:
         """Whether it is certain what the station holds."""
         plans = not self.plans or (len(self.plans) == 1 and self.plans[0].number == self.plan_taken)
@@ -153,7 +183,9 @@ def reserved(
 ) -> Ints:
     """What must be kept for a station on its cable, shape (3, n). [0.01 A]
 
-    Its plan on the phases of the running car, and its fallback on all three: another car may come any moment.
+    Its plan on the phases of the running car, and its fallback on all three: another car may come any moment. While
+    it is not known which fallback it has, that is its maximum; but a station that never was on the line is not in
+    service, and counts nothing.
 
     Args:
         station: The station.
@@ -163,8 +195,8 @@ def reserved(
         n: Number of cells.
         block: Length of a cell.
     """
-    bare = station.max_ca if phases is not None else 0
-    fallback = held.fallback(start, n, bare, block)
+    in_service = phases is not None or held.changed_at is not None
+    fallback = held.fallback(start, n, station.max_ca if in_service else 0, block)
     result = np.broadcast_to(fallback, (3, n))
     if phases is None:
         return result.copy()

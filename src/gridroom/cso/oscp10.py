@@ -1,13 +1,20 @@
-"""The CSO's OSCP 1.0 edge: which use case a message of a DSO belongs to."""
+"""The CSO's OSCP 1.0 edge: where it answers, and which use case a message of a DSO belongs to."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
+import structlog
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gridroom.cso import service
 from gridroom.cso.settings import Market
+from gridroom.cso.stations import CableKey
 from gridroom.cso.store import Store
 from gridroom.oscp.errors import RemoteError
+from gridroom.oscp.io.asgi import Answer, oscp_app
+from gridroom.oscp.v10 import wsdl
 from gridroom.oscp.v10.letters import Peer
 from gridroom.oscp.v10.messages import (
     CSP_NAMESPACE,
@@ -19,6 +26,29 @@ from gridroom.oscp.v10.messages import (
 from gridroom.oscp.v10.peer import Incoming, Reply, write_fault
 from gridroom.storage import inbox
 from gridroom.storage.database import Database
+from gridroom.timegrid import floor
+
+log = structlog.get_logger()
+
+TOLD_BLOCKS = 3
+PATH = "/OSCP/ChargeServiceProviderServiceV10"
+
+
+def endpoint(answer: Answer, mapping: Mapping[str, str] | None) -> ASGIApp:
+    """The service at its path; there is nothing anywhere else.
+
+    Args:
+        answer: Answers an envelope from a party.
+        mapping: Certificates that name no gridroom party.
+    """
+    service_app = oscp_app(answer, lambda url: wsdl.load(CSP_NAMESPACE, url), mapping=mapping)
+    nothing = PlainTextResponse(f"There is nothing here; there is {PATH}\n", 404)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        here = scope.get("path", "").rstrip("/") == PATH
+        await (service_app if here else nothing)(scope, receive, send)
+
+    return app
 
 
 def receive(db: Database, market: Market, party: str, data: bytes, now: datetime, new_id: service.NewId) -> Reply:
@@ -42,8 +72,18 @@ def _handle(store: Store, market: Market, incoming: Incoming, now: datetime) -> 
             made_at = incoming.envelope.header.date_time or now
             result, notes = service.receive_forecast(store, market, party, made_at, body, now)
             inbox.note_deviations(store.tx, party, [(note.row, note.text) for note in notes])
+            for name in sorted({forecast.cable_id.strip() for forecast in body.forecasts}):
+                _tell(store, market, CableKey(party, name), result.type.value, now)
             return UpdateCableCapacityForecastResponse(result)
         case HeartbeatRequest():
             return service.receive_heartbeat(store, market, party, body, now)
         case _:
             raise RemoteError("a CSO does not offer this", path="Envelope/Body", subcode="ActionNotSupported")
+
+
+def _tell(store: Store, market: Market, key: CableKey, result: str, now: datetime) -> None:
+    """Log what a forecast leaves us of a cable: the running block and the next ones. [A]"""
+    if key in market.terms:
+        limits = store.book(key).limits(now, floor(now, market.block), TOLD_BLOCKS, market.block)
+        told = " ".join("/".join(f"{ca / 100:g}" for ca in phases) for phases in limits.T)
+        log.info("forecast came", cable=key.cable, result=result, next_blocks_a=told)

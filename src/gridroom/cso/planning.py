@@ -1,7 +1,7 @@
 """One planning round of one cable: who charges, what each station is told, and what is asked of the DSO."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -67,7 +67,7 @@ def prepare(
     sessions = store.sessions()
     places = _places(store, market, key, connected, sessions, now)
     limits = book.limits(now, start, n, block)
-    fixed = [p for p in places.values() if not p.connected or p.unruly]
+    fixed = [p for p in places.values() if not p.connected or p.unruly_ca]
     kept = _total(fixed, start, n, block)
     cars = [_car(p, sessions[i], market, now) for i, p in places.items() if p.phases and p not in fixed]
     plan = best(cars, limits - kept, start, now, block)
@@ -89,12 +89,14 @@ def next_batch(
     sessions = store.sessions()
     places = _places(store, market, round_.key, connected, sessions, now)
     round_.pending = [c for c in round_.pending if _still_true(c, places)]
-    batch = profiles.sendable(round_.pending, places, round_.limits_ca, round_.start, market.block)
+    n = round_.limits_ca.shape[1]
+    by_now = store.book(round_.key).limits(now, round_.start, n, market.block)  # a forecast may have come meanwhile
+    limits = np.minimum(round_.limits_ca, by_now)
+    batch = profiles.sendable(round_.pending, places, limits, round_.start, market.block)
     if batch:
         round_.pending = [c for c in round_.pending if c not in batch]
     else:
-        lower = [profiles.lowered(c, places[c.identity], round_.start, market.block) for c in round_.pending]
-        batch = [c for c in lower if c is not None]
+        batch = profiles.lowered(round_.pending, places, limits, round_.start, market.block)
     round_.steps += 1
     return [_offer(store, change, now) for change in batch]
 
@@ -145,7 +147,7 @@ def _places(
             connected(identity),
             session.transaction if session else None,
             session.phases if session else None,
-            session.unruly if session else False,
+            max(station.max_ca, *session.draw_ca) if session and session.unruly else 0,
         )
     return found
 
@@ -223,9 +225,10 @@ def _fallback_total(
     cells = max(0, min(limits.shape[1], (until - start) // block))
     if cells == 0:
         return [0, 0, 0]
-    away = sum(int(p.held.fallback(start, cells, 0, block).max()) for p in places.values() if not p.connected)
+    away = [replace(p, phases=None) for p in places.values() if not p.connected]
+    kept = _total(away, start, cells, block).max(axis=1)
     lowest = limits[:, :cells].min(axis=1)
-    return [min(int(low), off) - away for low, off in zip(lowest, book.offline(now), strict=True)]
+    return [min(int(low), off) - int(k) for low, off, k in zip(lowest, book.offline(now), kept, strict=True)]
 
 
 def _adjust(
@@ -242,7 +245,7 @@ def _adjust(
     new_id: NewId,
 ) -> Book | None:
     """The book after asking for more or giving back; None when there is nothing to ask."""
-    if book.made_at is None or book.pending() or store.fact(f"no-adjustments:{key.dso}", bool):
+    if book.made_at is None or book.pending(now) or store.fact(f"no-adjustments:{key.dso}", bool):
         return None
     block, n = market.block, limits.shape[1]
     wanted = demand(plan.cars, n, start, now, block)

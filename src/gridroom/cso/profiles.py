@@ -42,7 +42,7 @@ class Place:
         connected: Whether it can be told something now.
         transaction: Of the running session, None without one.
         phases: Phases of the station that its car uses, None without a session.
-        unruly: Takes more than it may: counts at its maximum.
+        unruly_ca: What a station counts with whose car takes more than it may; 0 when it obeys. [0.01 A]
     """
 
     station: Station
@@ -50,13 +50,13 @@ class Place:
     connected: bool
     transaction: int | None = None
     phases: Mask | None = None
-    unruly: bool = False
+    unruly_ca: int = 0
 
     def reserved(self, start: datetime, n: int, block: timedelta = QUARTER) -> Ints:
         """What must be kept for it, shape (3, n). [0.01 A]"""
         kept = reserved(self.station, self.held, self.phases, start, n, block)
-        if self.unruly and self.phases is not None:
-            kept = np.maximum(kept, self.station.on_cable(self.phases)[:, None] * self.station.max_ca)
+        if self.phases is not None:
+            kept = np.maximum(kept, self.station.on_cable(self.phases)[:, None] * self.unruly_ca)
         return kept
 
     def with_only(self, given: Given) -> "Place":
@@ -172,8 +172,8 @@ def sendable(
 ) -> list[Change]:
     """The changes that may be sent now, at most one per station.
 
-    A lower always may. A raise may if in each cell that it raises the sum of all that is, and may come to be, in
-    force stays within the book.
+    A lower always may. What raises, or may raise because it is not certain what the station holds, may if in each such
+    cell the sum of all that may be in force at the others, and of itself, stays within the book.
     """
     n = limits_ca.shape[1]
     before = {i: p.reserved(start, n, block) for i, p in places.items()}
@@ -182,27 +182,57 @@ def sendable(
     for change in sorted(changes, key=lambda c: not c.is_fallback):
         if change.identity in chosen:
             continue
-        place = places[change.identity]
+        place, old = places[change.identity], before[change.identity]
         after = place.with_only(change.given).reserved(start, n, block)
-        rise = np.maximum(after - before[change.identity], 0)
-        if ((rise == 0) | (total + rise <= limits_ca)).all():
+        lowers = after <= old if place.held.settled() else after == 0
+        if (lowers | (total - old + after <= limits_ca)).all():
             chosen[change.identity] = change
-            total = total + rise
+            total = total + np.maximum(after - old, 0)
     return list(chosen.values())
 
 
-def lowered(change: Change, place: Place, start: datetime, block: timedelta = QUARTER) -> Change | None:
-    """The part of a plan that only lowers: for when its raise does not fit yet. None when nothing gets lower."""
-    if change.is_fallback:
+def lowered(
+    changes: Sequence[Change],
+    places: Mapping[str, Place],
+    limits_ca: Ints,
+    start: datetime,
+    block: timedelta = QUARTER,
+) -> list[Change]:
+    """What of changes that do not fit yet lowers for certain, to make room; at most one per station."""
+    n = limits_ca.shape[1]
+    before = {i: p.reserved(start, n, block) for i, p in places.items()}
+    total = np.sum(list(before.values()), axis=0) if before else np.zeros_like(limits_ca)
+    chosen: dict[str, Change] = {}
+    for change in sorted(changes, key=lambda c: not c.is_fallback):
+        if change.identity not in chosen:
+            place = places[change.identity]
+            room = (limits_ca - total + before[change.identity]).min(axis=0)
+            part = (
+                _lower_fallback(change, place) if change.is_fallback else _lower_plan(change, place, room, start, block)
+            )
+            if part is not None:
+                chosen[change.identity] = part
+    return list(chosen.values())
+
+
+def _lower_fallback(change: Change, place: Place) -> Change | None:
+    """Nothing at all, where it is not certain what the station holds."""
+    periods = change.given.periods
+    if place.held.settled() or all(limit == 0 for _, limit in periods):
         return None
+    return replace(change, given=replace(change.given, periods=((periods[0][0], 0),)))
+
+
+def _lower_plan(change: Change, place: Place, room: Ints, start: datetime, block: timedelta) -> Change | None:
+    """At most what it holds; where that is not certain, what the others leave."""
     n = len(change.given.periods)
     held = place.held
     wanted = np.array([limit for _, limit in change.given.periods], dtype=np.int64)
     known = held.plan(start, n, held.fallback(start, n, place.station.max_ca, block), block)
-    if not (wanted < known).any():
-        return None
-    limits = np.minimum(wanted, known)
+    limits = np.minimum(wanted, known if held.settled() else np.maximum(room[:n], 0))
     limits[limits < MINIMUM_CA] = 0
+    if not (limits < known).any():
+        return None
     periods = tuple((at, int(limit)) for (at, _), limit in zip(change.given.periods, limits, strict=True))
     return replace(change, given=replace(change.given, periods=periods))
 

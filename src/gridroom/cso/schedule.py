@@ -19,6 +19,8 @@ STEP_CA = 10
 """Stations take limits in tenths of an ampere."""
 
 VOLTAGE_V = 230
+"""Assumed on every cable: at another voltage a car is only planned to need a little more or less time."""
+
 SPREAD = 3
 PROBE = 2
 """Blocks in which nothing is left unused while a car could take it."""

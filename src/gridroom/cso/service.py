@@ -1,19 +1,19 @@
-"""The CSO's use cases: what comes in changes the store, what is to go out is returned or put in the outbox."""
+"""What a CSO does with its DSOs: what comes in changes the store, what is to go out is returned.
+
+What it does with stations and drivers is in `charging.py`.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from gridroom.cso import usage
 from gridroom.cso.book import Book, Outcome
-from gridroom.cso.ledger import Held
-from gridroom.cso.sessions import MINIMUM_CA, Session, Wish, measured
 from gridroom.cso.settings import Market
-from gridroom.cso.stations import CableKey, Station
+from gridroom.cso.stations import CableKey
 from gridroom.cso.store import Store, day_of
-from gridroom.ocpp.metering import MeterReading
 from gridroom.oscp.v10 import blocks, soap
 from gridroom.oscp.v10.letters import Letter, letter
 from gridroom.oscp.v10.messages import (
@@ -38,21 +38,9 @@ from gridroom.timegrid import floor
 LATE_USAGE = timedelta(hours=24)
 """How long usage is corrected when readings come late."""
 
-FRESH_WISH = timedelta(minutes=30)
-"""A wish made at most so long before the car was plugged in belongs to it."""
-
 ASK_AGAIN = timedelta(minutes=10)
 FIRST_INTERVAL_S = 300
 NewId = Callable[[], str]
-
-
-class WishError(Exception):
-    """A driver's wish that cannot be taken; `field` names what is wrong."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(f"{field}: {reason}")
-        self.field = field
-        self.reason = reason
 
 
 def receive_forecast(
@@ -178,7 +166,8 @@ def report(store: Store, market: Market, now: datetime, new_id: NewId) -> list[L
         ]
         current = usage.to_cells(usage.sums(parts, n))
         cells = usage.to_report(current, store.reported(key, start, n, market.block), due)
-        message = usage.Report(key.cable, cells, start).usage(market.block)
+        voltage_v = market.terms[key].voltage_v or usage.NOMINAL_V
+        message = usage.Report(key.cable, cells, start, voltage_v).usage(market.block)
         if message.blocks:
             store.save_reported(key, start, cells, market.block)
             found.setdefault(key.dso, []).append(message)
@@ -190,82 +179,6 @@ def report(store: Store, market: Market, now: datetime, new_id: NewId) -> list[L
             body = UpdateAggregatedUsageRequest(tuple(usages[first : first + most]))
             letters.append(letter(peer, body, now=now, message_id=new_id()))
     return letters
-
-
-def start_session(store: Store, station: Station, meter_start_wh: int, at: datetime, now: datetime) -> int:
-    """A car began to charge; gives the transaction's number, the same one when the message comes again."""
-    known = store.session(station.identity)
-    if known is not None and (known.started, known.meter_start_wh) == (at, meter_start_wh):
-        return known.transaction
-    number = (store.fact("transactions", int) or 0) + 1
-    store.save_fact("transactions", number)
-    _keep_reading(store, station, at, meter_start_wh, (0, 0, 0))
-    wish = store.wish(station.identity)
-    fresh = wish is not None and at - wish.at <= FRESH_WISH and (wish.departure is None or wish.departure > at)
-    store.save_session(
-        Session(station.identity, number, at, meter_start_wh, wish if fresh else None, register_wh=meter_start_wh)
-    )
-    store.save_held(station.identity, store.held(station.identity).ended(now))
-    return number
-
-
-def stop_session(
-    store: Store, station: Station, transaction: int, meter_stop_wh: int, at: datetime, now: datetime
-) -> None:
-    """A car is gone; the profiles of its transaction with it."""
-    _keep_reading(store, station, at, meter_stop_wh, (0, 0, 0))
-    known = store.session(station.identity)
-    if known is not None and known.transaction == transaction:
-        store.drop_session(station.identity)
-        store.drop_wish(station.identity)
-        store.save_held(station.identity, store.held(station.identity).ended(now))
-
-
-def take_readings(store: Store, station: Station, transaction: int | None, readings: Sequence[MeterReading]) -> None:
-    """MeterValues: energy into the station's day, and what they show about the running session."""
-    session = store.session(station.identity)
-    held = store.held(station.identity)
-    for reading in sorted(readings, key=lambda r: r.timestamp):
-        register, current = reading.register_wh(), reading.currents_ca()
-        if register is not None:
-            _keep_reading(store, station, reading.timestamp, register, current)
-        if session is not None and transaction in (None, session.transaction) and reading.timestamp >= session.started:
-            since = session.sampled_at or session.started
-            session = measured(session, reading.timestamp, current, register, _allowed(held, since, reading.timestamp))
-    if session is not None:
-        store.save_session(session)
-
-
-def suspend(store: Store, station: str, now: datetime, *, full: bool) -> None:
-    """The station says that the car takes nothing, which counts only while it may, or that it takes again."""
-    session = store.session(station)
-    if full and (store.held(station).now(now) or 0) < MINIMUM_CA:
-        return
-    if session is not None and session.full != full:
-        store.save_session(replace(session, full=full, idle=0))
-
-
-def take_wish(
-    store: Store, market: Market, station: str, departure: datetime | None, energy_wh: int | None, now: datetime
-) -> None:
-    """A driver declares departure and energy for the car at a station, plugged in or about to be.
-
-    Raises:
-        WishError: The station is not ours, or a value cannot be meant.
-    """
-    if market.register.get(station) is None:
-        raise WishError("station", "no such charge station")
-    if departure is None and energy_wh is None:
-        raise WishError("departure", "give departure, energy_kwh, or both")
-    if departure is not None and not now < departure <= now + timedelta(days=14):
-        raise WishError("departure", "must lie ahead, by two weeks at most")
-    if energy_wh is not None and not 0 < energy_wh <= 1_000_000:
-        raise WishError("energy_kwh", "must be above 0 and at most 1000")
-    wish = Wish(now, departure, energy_wh)
-    store.save_wish(station, wish)
-    session = store.session(station)
-    if session is not None:
-        store.save_session(replace(session, wish=wish))
 
 
 def prune(store: Store, market: Market, now: datetime) -> None:
@@ -288,18 +201,6 @@ def _silent(books: Sequence[Book], watch: HeartbeatWatch, now: datetime, *, hear
         return watch.silent(now) or (never and now - watch.last > block)
     heard = max((book.heard_at for book in books if book.heard_at is not None), default=watch.last)
     return now - heard > 2 * block
-
-
-def _allowed(held: Held, since: datetime, until: datetime) -> int | None:
-    return held.allowed(since, until) if since < until else None
-
-
-def _keep_reading(
-    store: Store, station: Station, at: datetime, register_wh: int, current_ca: Sequence[int | None]
-) -> None:
-    day = day_of(at.astimezone(UTC))
-    known = store.day_readings(station.identity, day)
-    store.save_day_readings(station.identity, day, usage.add(known, at, register_wh, current_ca))
 
 
 def _offered_no_more(answer: Envelope | None) -> bool:

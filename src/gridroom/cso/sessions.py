@@ -115,6 +115,7 @@ def measured(
     current_ca: Sequence[int | None],
     register_wh: int | None,
     allowed_ca: int | None,
+    most_ca: int,
 ) -> Session:
     """The session after a sample.
 
@@ -124,6 +125,7 @@ def measured(
         current_ca: Mean current of L1, L2, L3 since the last sample, None where not measured. [0.01 A]
         register_wh: Energy register. [Wh]
         allowed_ca: The least that was allowed since the last sample; None when that changed or is not known. [0.01 A]
+        most_ca: The most that may have been allowed since then. [0.01 A]
     """
     if session.sampled_at is not None and at <= session.sampled_at:
         return session
@@ -136,7 +138,8 @@ def measured(
     session = replace(session, draw_ca=draw)
     if not any(c is None for c in current_ca):
         session = _phases(session)
-    return session if allowed_ca is None else _tail(_obedience(session, allowed_ca), allowed_ca)
+    session = _obedience(session, most_ca)
+    return session if allowed_ca is None else _tail(session, allowed_ca)
 
 
 def _phases(session: Session) -> Session:
@@ -151,8 +154,8 @@ def _phases(session: Session) -> Session:
     return replace(session, seen=used)
 
 
-def _obedience(session: Session, allowed_ca: int) -> Session:
-    over = session.over + 1 if max(session.draw_ca) > allowed_ca * 1.05 + DRAWS_CA else 0
+def _obedience(session: Session, most_ca: int) -> Session:
+    over = session.over + 1 if max(session.draw_ca) > most_ca * 1.05 + DRAWS_CA else 0
     return replace(session, over=over, unruly=over >= SURE or (session.unruly and over > 0))
 
 

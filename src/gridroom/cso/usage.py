@@ -19,7 +19,7 @@ from gridroom.oscp.v10.usage import usage_values
 from gridroom.timegrid import EPOCH, QUARTER
 
 COLUMNS = 5
-VOLTAGE_V = 230
+NOMINAL_V = Decimal(230)
 
 Readings = NDArray[np.float64]
 """Shape (m, 5): seconds since 1970, register [Wh], current of L1, L2, L3 since the last reading [0.01 A], sorted."""
@@ -77,11 +77,13 @@ class Report:
         cable: Its CableId.
         cells: Energy, shape (3, n), `UNKNOWN` where nothing is to be said. [0.01 Wh]
         start: Start of the first block. [UTC]
+        voltage_v: Of the cable, phase to neutral. [V]
     """
 
     cable: str
     cells: Ints
     start: datetime
+    voltage_v: Decimal = NOMINAL_V
 
     def usage(self, block: timedelta = QUARTER) -> CableUsage:
         """As the message says it: Wh and mean A per phase, consistent."""
@@ -89,7 +91,7 @@ class Report:
         blocks = []
         for k in np.flatnonzero((self.cells != UNKNOWN).all(axis=0)):
             wh = [Decimal(int(v)).scaleb(-2) for v in self.cells[:, k]]
-            current = [int((e * 100 / (VOLTAGE_V * hours)).to_integral_value(ROUND_HALF_EVEN)) for e in wh]
+            current = [int((e * 100 / (self.voltage_v * hours)).to_integral_value(ROUND_HALF_EVEN)) for e in wh]
             begin = self.start + int(k) * block
             blocks.append(UsageBlock(begin, begin + block, usage_values(current, wh)))
         return CableUsage(self.cable, tuple(blocks))

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -80,7 +81,10 @@ class Dso:
         if peer is None:
             log.warning("an unknown party was refused", party=party)
             return Reply(403, b"This party is no peer of ours\n", "text/plain; charset=utf-8")
-        return inbox.receive(self._db, peer, DSO_NAMESPACE, data, now, self._handle, self._new_id)
+        with self._db.transact() as tx:
+            dated = self._store(tx).after(party, now)
+        handle = partial(self._handle, dated)
+        return inbox.receive(self._db, peer, DSO_NAMESPACE, data, dated, handle, self._new_id)
 
     def record_readings(self, readings: Iterable[Reading], meter: str | None = None) -> Received:
         """Keep readings.
@@ -252,11 +256,13 @@ class Dso:
     def _owe(self, tx: sa.Connection, outgoing: Iterable[Outgoing], now: datetime) -> None:
         oscp10.enqueue(self._store(tx), self.office, self.peers, outgoing, now, self._new_id)
 
-    def _handle(self, tx: sa.Connection, incoming: Incoming) -> Response:
-        now = self._clock.now()
+    def _handle(self, dated: datetime, tx: sa.Connection, incoming: Incoming) -> Response:
+        """Act on a message; its answer will bear the DateTime given, and forecasts that it causes a later one."""
         if not isinstance(incoming.envelope.body, oscp10.SERVED):
             raise RemoteError("not an operation of this service", path="Envelope/Body", subcode="ActionNotSupported")
-        return oscp10.handle(self._store(tx), self.office, self.peers, incoming, now, self._new_id)
+        store = self._store(tx)
+        store.dated(incoming.peer.party, dated)
+        return oscp10.handle(store, self.office, self.peers, incoming, self._clock.now(), self._new_id)
 
     def _on_answer(self, tx: sa.Connection, sent: Letter, answer: Envelope | None) -> None:
         oscp10.answered(self._store(tx), sent, answer)

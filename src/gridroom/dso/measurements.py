@@ -6,7 +6,7 @@ that was measured already is not counted again, so a meter may repeat itself.
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -16,6 +16,7 @@ import numpy as np
 
 from gridroom.dso.cables import Finding
 from gridroom.storage.columns import Ints
+from gridroom.timegrid import EPOCH
 
 SLICES = 15
 """Slices per block."""
@@ -26,7 +27,10 @@ ENOUGH = 10
 LARGEST_CA = 10_000_000
 """Beyond this a current is no current of a low-voltage cable. [0.01 A]"""
 
-LONGEST = timedelta(days=1)
+LONGEST_S = 24 * 3600
+"""Longest span of a reading. [s]"""
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 NOT_MEASURED = -(2**31)
 """Load of a block that was not measured. [0.01 A]"""
 
@@ -92,15 +96,15 @@ def read_csv(text: str, block: timedelta) -> tuple[list[Reading], list[Finding]]
     >>> str(findings[0])
     "row 2: L3: 'x' is no number"
     """
-    table = csv.reader(io.StringIO(text))
-    header = [name.strip() for name in next(table, [])]
+    readings, findings = list[Reading](), list[Finding]()
+    rows = _rows(text, findings)
+    header = [name.strip() for name in next(rows, (1, []))[1]]
     missing = [name for name in ("time", "cable", "L1", "L2", "L3") if name not in header]
     strange = [name for name in header if name not in ("time", "cable", "L1", "L2", "L3", "seconds")]
     if missing or strange or len(set(header)) < len(header):
         raise DeliveryError(f"row 1: the columns must be time,cable,L1,L2,L3 and optionally seconds, not {header}")
-    readings, findings = list[Reading](), list[Finding]()
-    for cells in table:
-        where = f"row {table.line_num}"
+    for line, cells in rows:
+        where = f"row {line}"
         if not cells:
             continue
         if len(cells) != len(header):
@@ -113,6 +117,19 @@ def read_csv(text: str, block: timedelta) -> tuple[list[Reading], list[Finding]]
         except ValueError as error:
             findings.append(Finding(where, str(error)))
     return readings, findings
+
+
+def _rows(text: str, findings: list[Finding]) -> Iterator[tuple[int, list[str]]]:
+    """The rows that can be read at all, with the number of their last line; the others are findings."""
+    table = csv.reader(io.StringIO(text))
+    while True:
+        try:
+            cells = next(table)
+            yield table.line_num, cells
+        except StopIteration:
+            return
+        except csv.Error as error:
+            findings.append(Finding(f"row {table.line_num}", str(error)))
 
 
 def read_json(data: bytes, block: timedelta) -> tuple[list[Reading], list[Finding]]:
@@ -194,12 +211,13 @@ def _reading(cable: str, time: str, seconds: str | int, currents: Sequence[objec
         raise ValueError(f"time: {time!r} is no time in ISO 8601, such as 2026-01-05T17:15:00Z") from None
     if start.tzinfo is None:
         raise ValueError(f"time: {time!r} has no zone; write UTC with Z")
+    if not EARLIEST <= start < LATEST:
+        raise ValueError(f"time: {time!r} is no time of our century")
     start = start.astimezone(UTC)
     length = _whole(seconds)
-    span = timedelta(seconds=length)
-    if not timedelta(0) < span <= LONGEST or span % unit:
+    if not 0 < length <= LONGEST_S or timedelta(seconds=length) % unit:
         raise ValueError(f"seconds: {length} is no multiple of {unit // timedelta(seconds=1)} up to a day")
-    if (start - datetime(1970, 1, 1, tzinfo=UTC)) % unit:
+    if (start - EPOCH) % unit:
         raise ValueError(f"time: {time!r} does not lie on a multiple of {unit // timedelta(seconds=1)} s")
     first, second, third = (_current(f"L{phase}", value) for phase, value in enumerate(currents, 1))
     return Reading(cable.strip(), start, length, (first, second, third))
@@ -217,7 +235,7 @@ def _current(name: str, value: object) -> int:
         exact = Decimal(str(value)) * 100
         if not exact.is_finite():
             raise InvalidOperation
-    except InvalidOperation:
+    except ArithmeticError:
         raise ValueError(f"{name}: {value!r} is no number") from None
     if abs(exact) > LARGEST_CA:
         raise ValueError(f"{name}: {value} A is out of range")

@@ -1,5 +1,6 @@
 """The DSO's side of OSCP 1.0: what the use cases say, as messages and letters, and the other way round."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -39,7 +40,7 @@ from gridroom.oscp.v10.messages import (
 )
 from gridroom.oscp.v10.peer import Incoming, Letter, Peer, letter, result_of
 from gridroom.oscp.v10.profile import PeerProfile
-from gridroom.oscp.v10.usage import usage_spans
+from gridroom.oscp.v10.usage import USED, usage_spans
 from gridroom.storage.inbox import note_deviations
 from gridroom.storage.outbox import Outbox
 
@@ -129,8 +130,10 @@ def _owe(
     subject = _subject([one.cable for one in forecasts])
     replaced = {subject, *(_subject([one.cable]) for one in forecasts)}
     store.never_sent(outbox.drop(peer.party, replaced, now))
-    new = letter(peer, body, now=now, message_id=message_id, priority=URGENT if urgent else 0, subject=subject)
-    outbox.put(new)
+    made = store.after(peer.party, now)
+    new = letter(peer, body, now=made, message_id=message_id, priority=URGENT if urgent else 0, subject=subject)
+    outbox.put(replace(new, not_before=min(new.not_before, now)))
+    store.dated(peer.party, new.date_time)
     for one in forecasts:
         limits = one.limits
         if peer.profile.phases == "smallest":
@@ -139,10 +142,10 @@ def _owe(
 
 
 def _subject(cables: Sequence[str]) -> str:
-    """What a letter is about: a cable, or a run of cables known by its ends."""
-    return (
-        f"forecast {cables[0]}" if len(cables) == 1 else f"forecasts {cables[0]} .. {cables[-1]} ({len(cables)})"[:255]
-    )
+    """What a letter is about: a cable, or exactly these cables."""
+    if len(cables) == 1:
+        return f"forecast {cables[0]}"
+    return f"forecasts {hashlib.sha256(repr(sorted(cables)).encode()).hexdigest()}"
 
 
 def _connections(cable: Cable, party: str) -> tuple[str, ...]:
@@ -161,7 +164,7 @@ def handle(
         case GetCapacityForecastRequest(cable_ids=cable_ids):
             outgoing, unknown = service.capacity_forecast(store, office, peer.party, cable_ids, now)
             enqueue(store, office, peers, outgoing, now, new_id)
-            refused = [_unknown(cable_id) for cable_id in unknown]
+            refused = [_unknown(cable_id, "GetCapacityForecastRequest") for cable_id in unknown]
             return GetCapacityForecastResponse(_result(refused, sum(len(one.forecasts) for one in outgoing)))
         case RequestAdjustedCapacityRequest():
             return _adjust(store, office, peer, body, now)
@@ -180,10 +183,12 @@ def _adjust(
         try:
             spans, notes = request_spans(adjustment, cable.terms if cable else _ANY.terms)
         except CableRefused as error:
-            refused.append(error.refusal if cable else _unknown(adjustment.cable_id))
+            refused.append(
+                error.refusal if cable else _unknown(adjustment.cable_id, "RequestAdjustedCapacityRequest/Adjustment")
+            )
             continue
         if cable is None:
-            refused.append(_unknown(adjustment.cable_id))
+            refused.append(_unknown(adjustment.cable_id, "RequestAdjustedCapacityRequest/Adjustment"))
             assigned = [Assigned(span, (0, 0, 0), (0, 0, 0)) for span in spans]
         else:
             _note(store, peer, notes)
@@ -207,7 +212,7 @@ def _use(
     for report in _gathered(body.usages):
         cable = office.register.open_to(peer.party, report.cable_id)
         if cable is None:
-            refused.append(_unknown(report.cable_id))
+            refused.append(_unknown(report.cable_id, "UpdateAggregatedUsageRequest/Usage"))
             continue
         try:
             spans, notes = usage_spans(report, cable.terms)
@@ -215,7 +220,7 @@ def _use(
         except CableRefused as error:
             refused.append(error.refusal)
         except ValueError as error:
-            refused.append(Refusal(report.cable_id, INVALID_VALUE, str(error), "Usage/UsageBlock"))
+            refused.append(Refusal(report.cable_id, INVALID_VALUE, str(error), USED))
         else:
             _note(store, peer, notes)
             served += 1
@@ -246,22 +251,18 @@ def _answer(assigned: Assigned, profile: PeerProfile) -> CapacityBlock:
 
 def _joined(adjustments: Iterable[Adjustment]) -> list[Adjustment]:
     """Repeated cables as one, so that the rules for repeated blocks apply. Decision 15."""
-    found: dict[str, Adjustment] = {}
+    found: dict[str, list[Adjustment]] = {}
     for one in adjustments:
-        cable_id = one.cable_id.strip()
-        earlier = found.get(cable_id)
-        found[cable_id] = one if earlier is None else replace(earlier, blocks=earlier.blocks + one.blocks)
-    return list(found.values())
+        found.setdefault(one.cable_id.strip(), []).append(one)
+    return [replace(same[0], blocks=tuple(block for one in same for block in one.blocks)) for same in found.values()]
 
 
 def _gathered(usages: Iterable[CableUsage]) -> list[CableUsage]:
     """Repeated containers of a cable and EMSP as one. Decision 15."""
-    found: dict[tuple[str, str | None], CableUsage] = {}
+    found: dict[tuple[str, str | None], list[CableUsage]] = {}
     for one in usages:
-        key = (one.cable_id.strip(), one.emsp)
-        earlier = found.get(key)
-        found[key] = one if earlier is None else replace(earlier, blocks=earlier.blocks + one.blocks)
-    return list(found.values())
+        found.setdefault((one.cable_id.strip(), one.emsp), []).append(one)
+    return [replace(same[0], blocks=tuple(block for one in same for block in one.blocks)) for same in found.values()]
 
 
 def _result(refused: Sequence[Refusal], applied: int) -> Result:
@@ -272,7 +273,9 @@ def _result(refused: Sequence[Refusal], applied: int) -> Result:
 
 
 def _details(refused: Sequence[Refusal], applied: int) -> list[Detail]:
-    errors = [Detail(one.code[:15], f"{one.cable_id}: {one.message}"[:254], Level.ERROR) for one in refused]
+    errors = [
+        Detail(one.code[:15], f"{one.cable_id}: {one.message} ({one.path})"[:254], Level.ERROR) for one in refused
+    ]
     return [*errors, Detail("MESSAGE_PROCESSED", f"{applied} cables applied", Level.INFO)]
 
 
@@ -282,8 +285,9 @@ def _shortage(cables: Sequence[str]) -> str:
     return f"not all could be assigned on {', '.join(cables)}; the amounts stated are"[:254]
 
 
-def _unknown(cable_id: str) -> Refusal:
-    return Refusal(cable_id, UNKNOWN_CABLE, "you have no connections on such a cable", "Cable/CableId")
+def _unknown(cable_id: str, where: str) -> Refusal:
+    text = "you have no connections on such a cable"
+    return Refusal(cable_id, UNKNOWN_CABLE, text, f"Envelope/Body/{where}/Cable/CableId")
 
 
 def _note(store: Store, peer: Peer, notes: Sequence[Deviation]) -> None:

@@ -318,9 +318,9 @@ def _lowered(store: Store, rules: Rules, plan: Plan) -> list[Outgoing]:
 def _cells(span: Span, start: datetime, n: int, rules: Rules) -> tuple[slice, slice]:
     """Blocks that a span touches and that are not over, and those that it covers."""
     first, last = index(span.start, start, rules.block), index(ceil(span.end, rules.block), start, rules.block)
-    touched = slice(max(0, first), last) if last <= n else slice(0, 0)
+    touched = slice(max(0, first), max(0, last)) if last <= n else slice(0, 0)
     inner = index(ceil(span.start, rules.block), start, rules.block), index(span.end, start, rules.block)
-    return touched, slice(max(0, inner[0]), min(n, inner[1]))
+    return touched, slice(max(0, inner[0]), max(0, min(n, inner[1])))
 
 
 def _keep_adjustment(

@@ -16,11 +16,13 @@ import sqlalchemy as sa
 from gridroom.dso.forecast import Reals, State
 from gridroom.dso.measurements import NOT_MEASURED
 from gridroom.oscp.v10.blocks import UNKNOWN
+from gridroom.oscp.v10.peer import CLOCK_AHEAD
 from gridroom.storage.columns import Cells, Ints, UtcTime
 from gridroom.storage.columns import Reals as RealsColumn
 from gridroom.timegrid import days, midnight
 
 DAY = timedelta(days=1)
+MILLISECOND = timedelta(milliseconds=1)
 METADATA = sa.MetaData()
 NOTHING = NOT_MEASURED
 """Blank of scores and energies."""
@@ -94,14 +96,16 @@ CABLES = sa.Table(
 SENT = sa.Table(
     "sent",
     METADATA,
-    sa.Column("message_id", sa.String(255), primary_key=True),
-    sa.Column("cable", sa.String(255), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("message_id", sa.String(255), nullable=False),
+    sa.Column("cable", sa.String(255), nullable=False),
     sa.Column("party", sa.String(255), nullable=False),
     sa.Column("date_time", UtcTime, nullable=False),
     sa.Column("start", UtcTime, nullable=False),
     sa.Column("ends", UtcTime, nullable=False),
     sa.Column("limits", Cells, nullable=False),
     sa.Column("acknowledged", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("message_id", "cable"),
     sa.Index("sent_cable", "cable", "party"),
 )
 """Forecasts that a CSO may hold: the last one acknowledged, and later ones whose fate is not known."""
@@ -131,7 +135,7 @@ FACTORS = sa.Table(
 FACTS = sa.Table(
     "facts",
     METADATA,
-    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(300), primary_key=True),
     sa.Column("moment", UtcTime, nullable=False),
 )
 """Moments to remember, such as the last publish that succeeded."""
@@ -248,6 +252,20 @@ class Store:
 
     # -- what CSOs may hold ------------------------------------------------------------------------------------------
 
+    def after(self, party: str, now: datetime) -> datetime:
+        """DateTime for the next message to a CSO: now, or just after what was dated before, in whole milliseconds.
+
+        A CSO tells by DateTime which forecast is the newer one, and whether it was made after an answer. So no two are
+        of one moment, and a clock that was set back a little changes nothing; one set back by more is believed.
+        """
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        last = self.moment(f"dated {party}")
+        return last + MILLISECOND if last is not None and now <= last < now + CLOCK_AHEAD else now
+
+    def dated(self, party: str, moment: datetime) -> None:
+        """A message to a CSO bears this DateTime."""
+        self.remember(f"dated {party}", moment)
+
     def sent(self, message_id: str, party: str, cable: str, date_time: datetime, start: datetime, limits: Ints) -> None:
         """A forecast is on its way."""
         self.tx.execute(
@@ -271,8 +289,9 @@ class Store:
     def acknowledged(self, message_id: str) -> None:
         """A forecast was taken: what was sent before it to that CSO counts no more."""
         for row in self.tx.execute(sa.select(SENT).where(SENT.c.message_id == message_id)).all():
-            older = (SENT.c.cable == row.cable) & (SENT.c.party == row.party) & (SENT.c.date_time < row.date_time)
-            self.tx.execute(SENT.delete().where(older))
+            same = (SENT.c.cable == row.cable) & (SENT.c.party == row.party)
+            older = (SENT.c.number < row.number) & (SENT.c.date_time < row.date_time)
+            self.tx.execute(SENT.delete().where(same, older))
         self.tx.execute(SENT.update().where(SENT.c.message_id == message_id).values(acknowledged=True))
 
     def held(self, cable: str, party: str, start: datetime, n: int) -> tuple[Ints, bool, Ints]:
@@ -282,7 +301,7 @@ class Store:
             Limits that it may hold, shape (3, n) [0.01 A], 0 where it has none; whether a forecast is without answer;
             the newest forecast sent, shape (3, n), `UNKNOWN` where none.
         """
-        query = sa.select(SENT).where(SENT.c.cable == cable, SENT.c.party == party).order_by(SENT.c.date_time)
+        query = sa.select(SENT).where(SENT.c.cable == cable, SENT.c.party == party).order_by(SENT.c.number)
         most, newest = np.zeros((3, n), dtype=np.int64), np.full((3, n), UNKNOWN, dtype=np.int64)
         doubt = False
         for row in self.tx.execute(query):

@@ -201,7 +201,8 @@ def _read_schedule(body: Mapping[str, Any]) -> Schedule:
 def _read_period(body: object, unit: str) -> Period:
     if not isinstance(body, Mapping):
         raise PayloadError("chargingSchedulePeriod", "an entry is not an object")
-    phases = _maybe(body, "numberPhases", _whole) or 3
+    named = _maybe(body, "numberPhases", lambda b, k: _whole(b, k, least=1, most=3))
+    phases = 3 if named is None else named
     limit = _number(body, "limit")
     per_phase = limit if unit == "A" else limit / (VOLTAGE_V * phases)
     if not 0 <= per_phase * 100 <= LARGEST_CA:

@@ -1,9 +1,10 @@
-"""The tree of OSCP errors.
+"""The tree of OSCP errors, each beneath the one it is a kind of.
 
-    OscpError
-    ├── LocalError      we asked for something the protocol cannot say
-    └── RemoteError     the other side sent something we refuse; names the element
-        └── AnswerError the answer to our request cannot be used
+- `OscpError`
+    - `LocalError`: we asked for something the protocol cannot say.
+    - `RemoteError`: the other side sent something we refuse; names the element.
+        - `AnswerError`: the answer to our request cannot be used.
+        - `HeaderError` (in `v10.receiving`, since it holds the request): its header breaks a rule.
 """
 
 

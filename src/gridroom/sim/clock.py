@@ -16,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from gridroom.clock import Duty
+from gridroom.sim.errors import SimError
 
 log = structlog.get_logger()
 
@@ -23,7 +24,7 @@ LONGEST_LINE = 1 << 26
 LONGEST_PATH = 100
 
 
-class LockstepError(Exception):
+class LockstepError(SimError):
     """An actor did not do what the driver asked.
 
     Attributes:

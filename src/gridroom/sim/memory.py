@@ -15,7 +15,7 @@ import numpy as np
 from gridroom.clock import Duty
 from gridroom.cso import app as cso_app
 from gridroom.cso.app import Cso
-from gridroom.cso.service import WishError
+from gridroom.cso.charging import WishError
 from gridroom.cso.stations import parse_csv
 from gridroom.dso import app as dso_app
 from gridroom.dso.app import Dso

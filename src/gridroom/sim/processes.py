@@ -10,7 +10,7 @@ import secrets
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
@@ -90,7 +90,7 @@ class Processes:
             "seconds": int(STEP.total_seconds()),
             **{f"l{n}": round(value, 3) for n, value in enumerate(amps, 1)},
         }
-        answer = await self._meter.post("/measurements", json={"readings": [reading]})
+        answer = await _posted("the meter", "the DSO", self._meter.post("/measurements", json={"readings": [reading]}))
         if answer.status_code >= 300:
             raise SimError(f"the DSO refused a reading: {answer.status_code} {answer.text}")
 
@@ -102,7 +102,7 @@ class Processes:
             "departure": session.wish.departure.isoformat(),
             "energy_kwh": session.wish.energy_wh / 1000,
         }
-        answer = await self._drivers[cso].post("/wishes", json=wish)
+        answer = await _posted("a driver", cso, self._drivers[cso].post("/wishes", json=wish))
         if answer.status_code >= 500 or answer.status_code == 401:
             raise SimError(f"{cso} refused a wish: {answer.status_code} {answer.text}")
         return answer.status_code < 300
@@ -254,6 +254,14 @@ class Processes:
                 base_url=f"https://localhost:{port}", verify=context, headers=headers, trust_env=False, timeout=30.0
             )
         )
+
+
+async def _posted(who: str, whom: str, posting: Awaitable[httpx2.Response]) -> httpx2.Response:
+    """The answer to a post that must arrive."""
+    try:
+        return await posting
+    except httpx2.HTTPError as error:
+        raise SimError(f"{who} does not reach {whom}: {type(error).__name__} {error}".rstrip()) from error
 
 
 def _free_ports(names: Iterable[str]) -> dict[str, int]:

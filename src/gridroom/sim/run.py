@@ -1,6 +1,7 @@
 """The main job: a day on a street with every actor a process of its own, and a report of it."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
@@ -50,6 +51,7 @@ def demo(
     """
     console = Console(stderr=True)
     street = build(seed, day, evs, fuse, loads, sessions)
+    _make_room(report)
     for note in street.notes:
         console.print(f"[yellow]note[/] {note}")
     console.print(
@@ -62,6 +64,16 @@ def demo(
     page = write_report(outcome, report)
     print_summary(outcome, Console())
     Console().print(f"report: {page}")
+
+
+def _make_room(report: Path) -> None:
+    """See that the report can be written, before the day is lived."""
+    try:
+        report.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SimError(f"{report}: no report can be written here: {error.strerror} (--report)") from error
+    if not os.access(report, os.W_OK):
+        raise SimError(f"{report}: no report can be written here: no permission (--report)")
 
 
 async def in_memory(street: Street) -> Outcome:

@@ -56,6 +56,7 @@ class PowerClass:
     max_current_a: float
     energy_wh: float
     spread: float
+    most_wh: int
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ NIGHT = Kind(
         Stays(24, 11.0, 0.21),
     ),
     classes=(
-        PowerClass(0.79, 1, 16.0, 7_800, 0.51),
-        PowerClass(0.03, 1, 32.0, 27_450, 0.60),
-        PowerClass(0.18, 3, 16.0, 46_320, 0.39),
+        PowerClass(0.79, 1, 16.0, 7_800, 0.51, 26_900),
+        PowerClass(0.03, 1, 32.0, 27_450, 0.60, 67_900),
+        PowerClass(0.18, 3, 16.0, 46_320, 0.39, 81_800),
     ),
 )
 STOP = Kind(
@@ -100,9 +101,9 @@ STOP = Kind(
         Stays(24, 2.0, 0.57),
     ),
     classes=(
-        PowerClass(0.88, 1, 16.0, 5_870, 0.57),
-        PowerClass(0.03, 1, 32.0, 9_170, 0.71),
-        PowerClass(0.09, 3, 16.0, 21_060, 0.66),
+        PowerClass(0.88, 1, 16.0, 5_870, 0.57, 26_900),
+        PowerClass(0.03, 1, 32.0, 9_170, 0.71, 67_900),
+        PowerClass(0.09, 3, 16.0, 21_060, 0.66, 81_800),
     ),
 )
 
@@ -207,7 +208,7 @@ def _visit(kind: Kind, start: datetime, when: float, long: float, stay: float, c
         length_h = _log_normal(stays.median_h, stays.spread, stay)
     length = min(max(timedelta(minutes=round(length_h * 60)), SHORTEST_STAY), LONGEST_STAY)
     type_ = kind.classes[_pick([c.share for c in kind.classes], car)[0]]
-    energy_wh = round(_log_normal(type_.energy_wh, type_.spread, need))
+    energy_wh = min(round(_log_normal(type_.energy_wh, type_.spread, need)), type_.most_wh)
     return Visit(plug_in, plug_in + length, energy_wh, type_.max_current_a, type_.phases)
 
 

@@ -22,6 +22,7 @@ from gridroom.ocpp.messages import (
     SetChargingProfile,
     StatusNotification,
 )
+from gridroom.ocpp.profiles import Purpose
 from gridroom.ocpp.wire import Counts, Dial
 from gridroom.security import tls
 from gridroom.security.pki import PkiError
@@ -108,7 +109,7 @@ class Stations:
             "advance": Duty(advance, self.advance),
             "meter": Duty(meter, self.meter),
             "heartbeat": Duty(HEARTBEAT, self.heartbeat),
-            "statistics": Duty(timedelta(days=1), self._tell_statistics),
+            "statistics": Duty(timedelta(hours=1), self._tell_statistics),
         }
 
     async def advance(self, now: datetime) -> dict[str, object]:
@@ -172,14 +173,20 @@ class Stations:
         return {"messages": self.counts.as_dict(), "sessions": self._sessions()}
 
     async def _tell_statistics(self, _now: datetime) -> dict[str, object]:
-        told = self.statistics()
-        log.info("messages so far", **self.counts.as_dict())
-        return told
+        visits = [visit for station in self.stations() for visit in station.visits]
+        if visits:
+            kwh = round(sum(visit.taken_wh for visit in visits) / 1000, 2)
+            here = sum(visit.ended is None for visit in visits)
+            log.info("so far", cars=len(visits), cars_here=here, kwh=kwh, meter_values=self.counts.sent["MeterValues"])
+        return self.statistics()
 
     def _wire(self, station: Station, dial: Dial) -> _Wired:
         async def obey(request: SetChargingProfile | ClearChargingProfile) -> str:
             station.advance(self._clock.now())  # until now the old limit held
-            return station.obey(request)
+            status = station.obey(request)
+            if not (isinstance(request, SetChargingProfile) and request.profile.purpose is Purpose.TX):
+                self._save()  # what is accepted must survive a power cut
+            return status
 
         return _Wired(station, StationLink(station.config.identity, dial, obey, self.counts))
 

@@ -52,6 +52,7 @@ def init(
     cable: str = "cable-1",
     count: int = 3,
     prefix: str = "station",
+    cso: Path | None = None,
 ) -> Path:
     """Make a folder for simulated stations.
 
@@ -63,12 +64,13 @@ def init(
         cable: The cable that feeds the stations, likewise.
         count: How many stations.
         prefix: Their identities are this, a dash and a number.
+        cso: Folder of a CSO whose register gets the rows too.
 
     Returns:
         The register's rows, a file for the CSO's folder.
 
     Raises:
-        ConfigError: The folder has stations already, or the authority is missing.
+        ConfigError: The folder or the register has stations already, or the authority or the register is missing.
     """
     try:
         trusted = (pki / "ca.pem").read_bytes()
@@ -89,30 +91,30 @@ def init(
             phases=1 if number % 3 == 1 else 3,
         )
         rows.append(f"{identity},{dso},{cable},{rotation},16,{hashlib.sha256(password.encode()).hexdigest()}")
+    known = None if cso is None else _known(cso / REGISTER, rows[1:])
     write_private(folder / CONFIG, text)
     write_private(folder / REGISTER, "\n".join(rows) + "\n")
     (folder / "ca.pem").write_bytes(trusted)
+    if cso is not None:
+        (cso / REGISTER).write_text(f"{known}\n" + "\n".join(rows[1:]) + "\n", encoding="utf-8")
     return folder / REGISTER
 
 
-def register(rows: Path, cso: Path) -> Path:
-    """Add rows to the register in a CSO's folder.
+def _known(register: Path, new: list[str]) -> str:
+    """What a register says, when it knows none of the stations of new rows.
 
     Raises:
-        ConfigError: There is no register, or it knows one of the stations already.
+        ConfigError: There is no register, or it knows one of them already.
     """
-    file = cso / REGISTER
     try:
-        known = file.read_text(encoding="utf-8")
+        text = register.read_text(encoding="utf-8").rstrip("\n")
     except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; make the CSO's folder with `gridroom cso init`") from error
-    new = rows.read_text(encoding="utf-8").splitlines()[1:]
-    names = {line.partition(",")[0] for line in known.splitlines()}
-    twice = [line.partition(",")[0] for line in new if line.partition(",")[0] in names]
+        raise ConfigError(f"{register}: {error.strerror}; make the CSO's folder with `gridroom cso init`") from error
+    names = {line.partition(",")[0] for line in text.splitlines()}
+    twice = [name for name in (line.partition(",")[0] for line in new) if name in names]
     if twice:
-        raise ConfigError(f"{file}: has {', '.join(twice)} already; remove the rows or choose other names")
-    file.write_text(known.rstrip("\n") + "\n" + "\n".join(new) + "\n", encoding="utf-8")
-    return file
+        raise ConfigError(f"{register}: has {', '.join(twice)} already; remove the rows or choose another --prefix")
+    return text
 
 
 def _quoted(text: str) -> str:

@@ -5,8 +5,10 @@ and what is a replay is decided in `gridroom.oscp.v10.peer`; here it is kept in 
 Source: OSCP 1.0 section 5.3; decision 26 and the rule of idempotency in docs/deviations.md.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -23,6 +25,7 @@ from gridroom.oscp.v10.peer import (
     is_remembered,
     read_request,
     readdress,
+    replay_deviation,
     write_answer,
     write_fault,
 )
@@ -89,11 +92,12 @@ def note_deviations(tx: sa.Connection, party: str, rows: list[tuple[int, str]]) 
         party: Whose messages.
         rows: Number of the decision, and what was read.
     """
-    for row, text in rows:
+    latest, counts = dict(rows), Counter(row for row, _ in rows)
+    for row, text in latest.items():
         key = (DEVIATIONS.c.party == party) & (DEVIATIONS.c.row == row)
-        bump = DEVIATIONS.update().where(key).values(count=DEVIATIONS.c.count + 1, latest=text)
+        bump = DEVIATIONS.update().where(key).values(count=DEVIATIONS.c.count + counts[row], latest=text)
         if tx.execute(bump).rowcount == 0:
-            tx.execute(DEVIATIONS.insert().values(party=party, row=row, count=1, latest=text))
+            tx.execute(DEVIATIONS.insert().values(party=party, row=row, count=counts[row], latest=text))
 
 
 def deviations(tx: sa.Connection) -> dict[str, dict[int, int]]:
@@ -110,6 +114,7 @@ def _replay(tx: sa.Connection, incoming: Incoming, now: datetime, new_id: NewId)
     row = tx.execute(sa.select(INBOX).where(own)).first()
     if row is not None:
         check_replay(incoming, row.digest)
+        _note_replay(tx, incoming, row)
         return Reply(row.status, row.answer, row.content_type)
     if incoming.family is None:
         return None
@@ -122,8 +127,14 @@ def _replay(tx: sa.Connection, incoming: Incoming, now: datetime, new_id: NewId)
     if row is None:
         return None
     answer = readdress(row.answer, incoming, now=now, message_id=new_id())
-    note_deviations(tx, incoming.peer.party, [(26, f"{incoming.message_id} repeats {row.message_id}")])
+    _note_replay(tx, incoming, row)
     return _remember(tx, incoming, Reply(row.status, answer, row.content_type), now)
+
+
+def _note_replay(tx: sa.Connection, incoming: Incoming, first: sa.Row[Any]) -> None:
+    odd = replay_deviation(incoming, first.message_id, first.wording)
+    if odd is not None:
+        note_deviations(tx, incoming.peer.party, [(odd.row, odd.text)])
 
 
 def _act(tx: sa.Connection, incoming: Incoming, handle: Handle, now: datetime, new_id: NewId) -> Reply:
@@ -153,6 +164,7 @@ def _remember(tx: sa.Connection, incoming: Incoming, reply: Reply, now: datetime
             message_id=incoming.message_id,
             family=incoming.family,
             digest=incoming.digest,
+            wording=incoming.wording,
             status=reply.status,
             answer=reply.data,
             content_type=reply.content_type,

@@ -48,7 +48,8 @@ INBOX = sa.Table(
     sa.Column("party", sa.String(255), primary_key=True),
     sa.Column("message_id", sa.String(255), primary_key=True),
     sa.Column("family", sa.String(255)),  # the uuid of an id such as <uuid>:2
-    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),  # of what the body says
+    sa.Column("wording", sa.LargeBinary, nullable=False),  # of the bytes
     sa.Column("status", sa.Integer, nullable=False),
     sa.Column("answer", sa.LargeBinary, nullable=False),
     sa.Column("content_type", sa.String(255), nullable=False),

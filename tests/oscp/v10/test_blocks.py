@@ -189,3 +189,38 @@ class TestAdjustments:
         spans, _ = answer_spans(question, answer, TERMS, granted=granted)
         expected = max(0, min(asked, given_ca)) if granted else 0
         assert [s.amounts for s in spans] == [(expected, expected, 0)]
+
+    def test_no_phase_is_asked_for_twice_however_the_blocks_are_cut(self) -> None:
+        twice = (ask(0, 1, phase("5", 1), phase("4", 2)), ask(0, 1, phase("5", 1)), ask(0, 1, phase("3", 3)))
+        spans, notes = request_spans(Adjustment("A", twice), TERMS)
+        assert [s.amounts for s in spans] == [(500, 400, 300)]
+        assert {n.row for n in notes} == {5}
+
+    @pytest.mark.parametrize("blocks", [(ask(0, 2, "5"), ask(1, 3, "5")), (ask(0, 9, "5"), ask(3, 4, "5"))])
+    def test_equal_values_for_times_that_overlap_in_part_refuse(self, blocks: tuple[CapacityBlock, ...]) -> None:
+        with pytest.raises(CableRefused, match="overlap"):
+            request_spans(Adjustment("A", blocks), TERMS)
+
+    def test_an_answer_cut_by_phases_counts_for_each_phase(self) -> None:
+        question = [Span(at(0), at(1), (500, 500, 500))]
+        answer = Adjustment("A", (ask(0, 1, phase("5", 1)), ask(0, 1, phase("4", 2)), ask(0, 1, phase("9", 3))))
+        spans, _ = answer_spans(question, answer, TERMS, granted=True)
+        assert [s.amounts for s in spans] == [(500, 400, 500)]
+
+
+class TestCost:
+    """One long message must not stall anyone: the work grows with its length, not with the square."""
+
+    MANY = 20_000
+
+    def test_a_request_of_many_blocks(self) -> None:
+        blocks = tuple(ask(i, i + 1, "1") for i in range(self.MANY))
+        assert len(request_spans(Adjustment("A", blocks + blocks[:100]), TERMS)[0]) == self.MANY
+
+    def test_a_forecast_of_many_blocks(self) -> None:
+        blocks = tuple(block(i, i + 1, "1") for i in range(self.MANY))
+        assert len(read(*blocks, *blocks[:100])) == self.MANY
+
+    def test_many_containers_of_one_cable(self) -> None:
+        forecasts = [Forecast("A", (block(i, i + 1, "1"),)) for i in range(2 * self.MANY)]
+        assert len(gather(forecasts)[0].blocks) == 2 * self.MANY

@@ -74,6 +74,11 @@ def test_a_refused_cable_is_listed() -> None:
     ]
 
 
+def test_what_is_refused_by_meaning_names_its_place_as_what_is_refused_by_reading() -> None:
+    first = decoded("6.1.1", "00:15:00.000Z</StartTime>", "00:10:00.000Z</StartTime>")["body"]["refused"][0]  # type: ignore[index]
+    assert first["path"].startswith("Envelope/Body/UpdateCableCapacityForecastRequest/Forecast/ForecastedBlock")
+
+
 def test_the_other_messages() -> None:
     assert decoded("6.4")["body"] == {"Cable": []}
     assert decoded("6.5.1")["body"] == {"HeartBeatTimeInterval": 300, "ForecastTimeInterval": 900}

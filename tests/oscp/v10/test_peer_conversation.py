@@ -1,6 +1,7 @@
 """Two peers back to back, without sockets: section 5.3 and the rule of idempotency."""
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from gridroom.oscp.v10.messages import (
     ValueType,
 )
 from gridroom.oscp.v10.peer import Again, Conversation, Delivered, GivenUp, Incoming, Letter, Peer
+from gridroom.oscp.v10.profile import PeerProfile
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UUID = "6f1b1e3c-0d5a-4c9b-9d5e-0a4f3c0b7a11"
@@ -218,3 +220,35 @@ def test_answers_are_forgotten_when_no_retry_can_come(pair: Pair) -> None:
     pair.dso.memory.prune(late)
     assert len(pair.dso.memory) == 0
     assert pair.dso.receive(one.data, now=late).status == 400
+
+
+def test_a_replay_in_other_words_gets_the_first_answer_and_is_counted(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    first = pair.dso.receive(one.data, now=NOON)
+    assert pair.dso.receive(one.data, now=NOON) == first
+    assert pair.dso.deviations[26] == 0
+    later = one.data.replace(b"2026-03-01T12:00:00.000Z", b"2026-03-01T12:00:01.000Z")
+    assert later != one.data
+    assert pair.dso.receive(later, now=NOON) == first
+    assert pair.dso.deviations[26] == 1
+    assert len(pair.acted) == 1
+
+
+@pytest.mark.parametrize("theirs", ["1.1", "1.2"])
+def test_a_peer_that_speaks_soap_1_1_is_read_answered_and_answered_again_only_where_the_profile_says_so(
+    theirs: str,
+) -> None:
+    profile = PeerProfile(soap=theirs)  # type: ignore[arg-type]
+    dso = Peer("dso", frozenset({"d"}), "d", "c", frozenset({"c"}), "https://dso.example/", PeerProfile(soap="1.1"))
+    cso = Peer("cso", frozenset({"c"}), "c", "d", frozenset({"d"}), "https://cso.example/", profile)
+    sender = Conversation(dso, CSP_NAMESPACE, lambda _: HeartbeatResponse(NOON, Result.success()), ids("cso-"))
+    receiver = Conversation(cso, DSO_NAMESPACE, lambda _: UpdateAggregatedUsageResponse(Result.success()), ids("dso-"))
+    for number in (1, 2):
+        one = replace(sender.send(usage(), now=NOON), message_id=f"{UUID}:{number}")
+        named = replace(one, data=re.sub(rb">cso-\d+<", f">{UUID}:{number}<".encode(), one.data))
+        reply = receiver.receive(named.data, now=NOON)
+        if theirs == "1.2":
+            assert b"VersionMismatch" in reply.data
+        else:
+            assert isinstance(sender.settle(named, reply.status, reply.data, now=NOON, jitter=0), Delivered)
+            assert reply.content_type.startswith("text/xml")

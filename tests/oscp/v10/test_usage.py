@@ -57,3 +57,10 @@ def test_what_we_write_is_read_back_consistent(current: tuple[int, int, int]) ->
     assert span.current_ca == current
     assert not span.flagged
     assert all(c - 1 <= s <= c for c, s in zip(current, span.subtractable_ca, strict=True))
+
+
+def test_a_report_of_many_blocks_costs_no_more_than_its_length() -> None:
+    value = (ValueType(Decimal(1), "A", 1),)
+    blocks = tuple(UsageBlock(T0 + i * QUARTER, T0 + (i + 1) * QUARTER, value) for i in range(20_000))
+    spans, notes = usage_spans(CableUsage("A", blocks + blocks[:10]), CableTerms())
+    assert (len(spans), len(notes)) == (20_000, 10)

@@ -33,14 +33,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "sent",
-        sa.Column("message_id", sa.String(255), primary_key=True),
-        sa.Column("cable", sa.String(255), primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("message_id", sa.String(255), nullable=False),
+        sa.Column("cable", sa.String(255), nullable=False),
         sa.Column("party", sa.String(255), nullable=False),
         sa.Column("date_time", UtcTime, nullable=False),
         sa.Column("start", UtcTime, nullable=False),
         sa.Column("ends", UtcTime, nullable=False),
         sa.Column("limits", Cells, nullable=False),
         sa.Column("acknowledged", sa.Boolean, nullable=False),
+        sa.UniqueConstraint("message_id", "cable"),
     )
     op.create_index("sent_cable", "sent", ["cable", "party"])
     op.create_table(
@@ -61,7 +63,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "facts",
-        sa.Column("name", sa.String(64), primary_key=True),
+        sa.Column("name", sa.String(300), primary_key=True),
         sa.Column("moment", UtcTime, nullable=False),
     )
 

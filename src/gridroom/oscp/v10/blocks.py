@@ -27,6 +27,11 @@ from gridroom.oscp.v10.profile import PeerProfile
 UNKNOWN = -1
 """Grid value of a cell for which the message states no limit."""
 
+FORECASTED = "Envelope/Body/UpdateCableCapacityForecastRequest/Forecast/ForecastedBlock"
+ASKED = "Envelope/Body/RequestAdjustedCapacityRequest/Adjustment/CapacityBlock"
+ANSWERED = "Envelope/Body/RequestAdjustedCapacityResponse/Adjustment/CapacityBlock"
+"""Where the blocks of a cable stand; which container of several it is, the cable's id tells."""
+
 PHASES = (1, 2, 3)
 SLACK = timedelta(seconds=1)
 FINE = timedelta(hours=2)
@@ -84,7 +89,7 @@ def forecast_spans(forecast: Forecast, terms: CableTerms) -> tuple[list[Span], l
     cable, notes = forecast.cable_id, list[Deviation]()
     read: list[tuple[Span, Span]] = []
     for number, block in enumerate(forecast.blocks, 1):
-        path = f"Forecast/ForecastedBlock[{number}]"
+        path = _block_path(FORECASTED, number, len(forecast.blocks))
         _check_times(block.start, block.end, cable, path)
         capacity = _amounts(block.capacity, terms, cable, f"{path}/Capacity", notes, _least, ROUND_FLOOR)
         spare = _amounts(block.remaining, terms, cable, f"{path}/RemainingCapacity", notes, _least, ROUND_FLOOR)
@@ -92,7 +97,7 @@ def forecast_spans(forecast: Forecast, terms: CableTerms) -> tuple[list[Span], l
         read.append((Span(block.start, block.end, capacity), Span(block.start, block.end, spare)))
     capacity_spans = [_cut(span, terms, cable, notes) for span, _ in read]
     if any(later.start < earlier.start for earlier, later in itertools.pairwise(capacity_spans)):
-        notes.append(Deviation(14, "Forecast/ForecastedBlock", f"cable {cable}: blocks out of order, sorted"))
+        notes.append(Deviation(14, FORECASTED, f"cable {cable}: blocks out of order, sorted"))
     remaining_spans = [replace(s, amounts=tuple(max(0, v or 0) for v in s.amounts)) for _, s in read]  # type: ignore[arg-type]
     return (
         _without_overlap(capacity_spans, cable, notes),
@@ -104,27 +109,33 @@ def forecast_spans(forecast: Forecast, terms: CableTerms) -> tuple[list[Span], l
 def request_spans(adjustment: Adjustment, terms: CableTerms) -> tuple[list[Span], list[Deviation]]:
     """Signed deltas that a request asks for, in the order asked, repeats dropped; None is "no change".
 
-    Amounts are rounded towards zero, so that neither a grant nor a give-back is read as larger than stated.
+    No phase is named twice for one time. Amounts are rounded towards zero, so that neither a grant nor a give-back is
+    read as larger than stated.
 
     Raises:
         CableRefused: Different values for overlapping times, or amounts that cannot be read.
 
     Source: OSCP 1.0 section 3.2.5.1; decisions 5, 6, 15, 16, 34.
     """
+    return _change_spans(adjustment, terms, ASKED)
+
+
+def _change_spans(adjustment: Adjustment, terms: CableTerms, where: str) -> tuple[list[Span], list[Deviation]]:
     cable, notes = adjustment.cable_id, list[Deviation]()
-    spans: list[Span] = []
+    found: dict[tuple[datetime, datetime], Span] = {}
     for number, block in enumerate(adjustment.blocks, 1):
-        path = f"Adjustment/CapacityBlock[{number}]"
+        path = _block_path(where, number, len(adjustment.blocks))
         _check_times(block.start, block.end, cable, path)
         amounts = _amounts(block.capacity, terms, cable, f"{path}/Capacity", notes, _nearest_zero, ROUND_DOWN)
         span = Span(block.start, block.end, amounts)
-        if span in spans:
-            notes.append(Deviation(15, path, f"cable {cable}: block repeated, counted once"))
+        known = found.setdefault((block.start, block.end), span)
+        if known is span:
             continue
-        for other in spans:
-            if _overlap(span, other) > SLACK and not _agree(span.amounts, other.amounts):
-                raise _refused(cable, path, "different values for overlapping times")
-        spans.append(span)
+        if not _agree(known.amounts, amounts):
+            raise _refused(cable, path, "different values for overlapping times")
+        found[block.start, block.end] = _merged(known, span, cable, path, notes)
+    spans = list(found.values())
+    _refuse_overlaps(spans, cable, where)
     return spans, notes
 
 
@@ -148,7 +159,7 @@ def answer_spans(
     stated: dict[tuple[datetime, datetime], Amounts] = {}
     if answer is not None and granted:
         try:
-            spans, notes = request_spans(answer, terms)
+            spans, notes = _change_spans(answer, terms, ANSWERED)
         except CableRefused as error:
             spans = []
             notes.append(Deviation(16, error.refusal.path, f"{error.refusal.message}; nothing counted as granted"))
@@ -159,19 +170,16 @@ def answer_spans(
         pairs = zip(span.amounts, given, strict=True)
         result.append(Span(span.start, span.end, tuple(max(0, min(a or 0, g or 0)) for a, g in pairs)))  # type: ignore[arg-type]
     if stated:
-        notes.append(Deviation(16, "Adjustment/CapacityBlock", "blocks that were not asked for count as 0"))
+        notes.append(Deviation(16, ANSWERED, "blocks that were not asked for count as 0"))
     return result, notes
 
 
 def gather(forecasts: Iterable[Forecast]) -> list[Forecast]:
     """Put the blocks of repeated cables together, so that the rules for repeated blocks apply. Decision 15."""
-    found: dict[str, Forecast] = {}
+    found: dict[str, list[Forecast]] = {}
     for forecast in forecasts:
-        earlier = found.get(forecast.cable_id)
-        found[forecast.cable_id] = (
-            forecast if earlier is None else replace(earlier, blocks=earlier.blocks + forecast.blocks)
-        )
-    return list(found.values())
+        found.setdefault(forecast.cable_id, []).append(forecast)
+    return [replace(same[0], blocks=tuple(block for one in same for block in one.blocks)) for same in found.values()]
 
 
 def to_grid(spans: Iterable[Span], start: datetime, n: int, block: timedelta) -> Grid:
@@ -338,17 +346,30 @@ def _cut(span: Span, terms: CableTerms, cable: str, notes: list[Deviation]) -> S
     cut: list[int | None] = []
     for value in span.amounts:
         if value is not None and value < 0:
-            notes.append(Deviation(34, "Forecast/ForecastedBlock/Capacity", f"cable {cable}: negative, read as 0"))
+            notes.append(Deviation(34, f"{FORECASTED}/Capacity", f"cable {cable}: negative, read as 0"))
             value = 0
         if value is not None and terms.maximum_ca is not None and value > terms.maximum_ca:
-            notes.append(Deviation(34, "Forecast/ForecastedBlock/Capacity", f"cable {cable}: above the maximum, cut"))
+            notes.append(Deviation(34, f"{FORECASTED}/Capacity", f"cable {cable}: above the maximum, cut"))
             value = terms.maximum_ca
         cut.append(value)
     return Span(span.start, span.end, (cut[0], cut[1], cut[2]))
 
 
-def _overlap(a: Span, b: Span) -> timedelta:
-    return min(a.end, b.end) - max(a.start, b.start)
+def _block_path(where: str, number: int, total: int) -> str:
+    """Path of a block, numbered where there are several; the cable is named beside it."""
+    return f"{where}[{number}]" if total > 1 else where
+
+
+def _refuse_overlaps(spans: Iterable[Span], cable: str, where: str) -> None:
+    """Changes of one phase that overlap by more than a second: added up they would be more than any of them states."""
+    ends: dict[int, datetime] = {}
+    for span in sorted(spans, key=lambda s: (s.start, s.end)):
+        for phase, amount in zip(PHASES, span.amounts, strict=True):
+            if amount is None:
+                continue
+            if phase in ends and ends[phase] - span.start > SLACK:
+                raise _refused(cable, where, f"blocks overlap on phase {phase}: overlapping times cannot be told apart")
+            ends[phase] = max(ends.get(phase, span.end), span.end)
 
 
 def _agree(a: Amounts, b: Amounts) -> bool:
@@ -365,22 +386,27 @@ def _joined(a: Amounts, b: Amounts) -> Amounts:
     return (first, second, third)
 
 
+def _merged(first: Span, second: Span, cable: str, path: str, notes: list[Deviation]) -> Span:
+    """Two agreeing blocks of the same time as one."""
+    if first.amounts == second.amounts:
+        notes.append(Deviation(15, path, f"cable {cable}: block repeated, counted once"))
+    else:
+        notes.append(Deviation(5, path, f"cable {cable}: phases of one time in several blocks, joined"))
+    return replace(first, amounts=_joined(first.amounts, second.amounts))
+
+
 def _without_overlap(spans: list[Span], cable: str, notes: list[Deviation]) -> list[Span]:
     """Sort, join and close: repeats once, disjoint phases together, gaps and overlaps of a second by the smaller."""
-    path = "Forecast/ForecastedBlock"
+    path = FORECASTED
     result: list[Span] = []
     for span in sorted(spans, key=lambda s: (s.start, s.end)):
         last = result[-1] if result else None
         if last is None:
             result.append(span)
         elif (last.start, last.end) == (span.start, span.end):
-            if last.amounts == span.amounts:
-                notes.append(Deviation(15, path, f"cable {cable}: block repeated, counted once"))
-            elif _agree(last.amounts, span.amounts):
-                notes.append(Deviation(5, path, f"cable {cable}: phases of one time in several blocks, joined"))
-                result[-1] = replace(last, amounts=_joined(last.amounts, span.amounts))
-            else:
+            if not _agree(last.amounts, span.amounts):
                 raise _refused(cable, path, "different values for the same time")
+            result[-1] = _merged(last, span, cable, path, notes)
         elif last.end - span.start > SLACK:
             raise _refused(cable, path, "blocks overlap")
         else:
@@ -397,7 +423,8 @@ def _closed(result: list[Span], span: Span) -> list[Span]:
     if last.end < span.start:
         return [Span(last.end, span.start, between), span]
     result[-1] = replace(last, end=span.start)
-    return [Span(span.start, last.end, between), replace(span, start=last.end)]
+    rest = [replace(span, start=last.end)] if span.end > last.end else []
+    return [Span(span.start, last.end, between), *rest]
 
 
 def _smallest_of_overlaps(spans: list[Span]) -> list[Span]:

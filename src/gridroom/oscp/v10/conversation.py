@@ -3,6 +3,7 @@
 Actors keep their letters in a database instead, with the same rules.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from gridroom.oscp.v10.receiving import (
     is_remembered,
     read_request,
     readdress,
+    replay_deviation,
     write_answer,
     write_fault,
 )
@@ -32,12 +34,14 @@ class Remembered:
     Attributes:
         message_id: The message.
         digest: Digest of its body.
+        wording: Digest of its bytes.
         reply: What was answered.
         until: Forgotten after this moment. [UTC]
     """
 
     message_id: str
     digest: bytes
+    wording: bytes
     reply: Reply
     until: datetime
 
@@ -62,7 +66,8 @@ class Memory:
 
     def keep(self, incoming: Incoming, reply: Reply, now: datetime) -> None:
         """Remember the answer to a message."""
-        one = Remembered(incoming.message_id, incoming.digest, reply, incoming.remember_until(now))
+        until = incoming.remember_until(now)
+        one = Remembered(incoming.message_id, incoming.digest, incoming.wording, reply, until)
         self._by_id[incoming.peer.party, incoming.message_id] = one
         if incoming.family is not None:
             self._by_family.setdefault((incoming.peer.party, incoming.family, incoming.digest), one)
@@ -78,6 +83,12 @@ class Conversation:
 
     Carry the bytes yourself: post the `data` of each of `due(now)` to the other side, hand what comes back to `settle`;
     hand what the other side posts to `receive`, and send its reply back.
+
+    Attributes:
+        peer: The other side.
+        memory: First answers.
+        waiting: Letters that have no final answer, by MessageID.
+        deviations: How often its requests had to be read with tolerance, per row of docs/deviations.md.
     """
 
     def __init__(
@@ -98,6 +109,7 @@ class Conversation:
         self.peer = peer
         self.memory = Memory()
         self.waiting: dict[str, Letter] = {}
+        self.deviations = Counter[int]()
         self._service_namespace = service_namespace
         self._handle = handle
         self._new_id = new_id
@@ -168,6 +180,8 @@ class Conversation:
             check_replay(incoming, known.digest)
         except RemoteError as error:
             return write_fault(error, self.peer, now=now)
+        odd = replay_deviation(incoming, known.message_id, known.wording)
+        self.deviations.update([odd.row] if odd else [])
         if known.message_id == incoming.message_id:
             return known.reply
         data = readdress(known.reply.data, incoming, now=now, message_id=self._new_id())
@@ -176,6 +190,7 @@ class Conversation:
         return reply
 
     def _act(self, incoming: Incoming, now: datetime) -> Reply:
+        self.deviations.update(one.row for one in incoming.envelope.deviations)
         try:
             body = self._handle(incoming)
         except RemoteError as error:

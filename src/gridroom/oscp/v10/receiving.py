@@ -12,6 +12,7 @@ from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.letters import Peer
 from gridroom.oscp.v10.messages import (
     OPERATIONS,
+    Deviation,
     Envelope,
     GetCapacityForecastRequest,
     Header,
@@ -72,11 +73,13 @@ class Incoming:
         peer: Who sent it.
         envelope: What it says.
         digest: SHA-256 of the decoded body: prefixes, layout, DateTime and Priority do not count.
+        wording: SHA-256 of the envelope as it came: all of them count.
     """
 
     peer: Peer
     envelope: Envelope
     digest: bytes
+    wording: bytes
 
     @property
     def message_id(self) -> str:
@@ -144,7 +147,7 @@ def read_request(peer: Peer, service_namespace: str, data: bytes, now: datetime)
         RemoteError: The bytes are no request of OSCP 1.0.
     """
     envelope = soap.read(data, now=now, soap11=peer.profile.soap == "1.1")
-    incoming = Incoming(peer, envelope, digest_of(envelope.body))
+    incoming = Incoming(peer, envelope, digest_of(envelope.body), hashlib.sha256(data).digest())
     _check_service(incoming, service_namespace)
     _check_parties(incoming)
     _check_date(incoming, now)
@@ -183,6 +186,23 @@ def check_replay(incoming: Incoming, digest: bytes) -> None:
             path="Envelope/Header/MessageID",
             subcode="InvalidAddressingHeader",
         )
+
+
+def replay_deviation(incoming: Incoming, message_id: str, wording: bytes) -> Deviation | None:
+    """What is odd about a replay, if anything: another number of the same uuid, or not the same bytes (row 26).
+
+    Args:
+        incoming: The replay.
+        message_id: Id under which the message was answered first.
+        wording: Wording remembered with it.
+    """
+    if incoming.message_id != message_id:
+        text = f"{incoming.message_id} repeats {message_id}"
+    elif incoming.wording != wording:
+        text = f"{message_id} was repeated with another DateTime, Priority or layout"
+    else:
+        return None
+    return Deviation(26, "Envelope/Header/MessageID", text)
 
 
 def readdress(answer: bytes, incoming: Incoming, *, now: datetime, message_id: str) -> bytes:

@@ -13,6 +13,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from gridroom.oscp.v10.blocks import PHASES, CableRefused, CableTerms
 from gridroom.oscp.v10.messages import CableUsage, Deviation, Refusal, UsageBlock, ValueType
 
+USED = "Envelope/Body/UpdateAggregatedUsageRequest/Usage/UsageBlock"
+"""Where the blocks of a cable stand."""
+
 HOUR_S = 3600
 MISMATCH = Decimal("0.20")
 KILO = {"W": 1, "kW": 1000, "Wh": 1, "kWh": 1000}
@@ -51,18 +54,18 @@ def usage_spans(usage: CableUsage, terms: CableTerms) -> tuple[list[UsageSpan], 
     Source: OSCP 1.0 section 3.2.6; decisions 4, 5, 15, 19.
     """
     notes: list[Deviation] = []
-    read: list[UsageSpan] = []
+    cable, read = usage.cable_id, dict[UsageSpan, None]()
     for number, block in enumerate(usage.blocks, 1):
-        span = _span(block, usage.cable_id, f"Usage/UsageBlock[{number}]", terms)
+        path = f"{USED}[{number}]" if len(usage.blocks) > 1 else USED
+        span = _span(block, cable, path, terms)
         if span in read:
-            notes.append(Deviation(15, f"Usage/UsageBlock[{number}]", "block repeated, counted once"))
-        else:
-            read.append(span)
-    read.sort(key=lambda s: s.start)
-    for earlier, later in itertools.pairwise(read):
+            notes.append(Deviation(15, path, f"cable {cable}: block repeated, counted once"))
+        read[span] = None
+    ordered = sorted(read, key=lambda s: s.start)
+    for earlier, later in itertools.pairwise(ordered):
         if later.start < earlier.end:
-            raise _refused(usage.cable_id, "Usage/UsageBlock", "different values for overlapping times")
-    return read, notes
+            raise _refused(cable, USED, "different values for overlapping times")
+    return ordered, notes
 
 
 def usage_values(current_ca: Sequence[int], energy_wh: Sequence[Decimal]) -> tuple[ValueType, ...]:
