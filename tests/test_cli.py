@@ -184,9 +184,12 @@ def test_decode_of_a_broken_message_is_one_line_with_its_place(
 def test_decode_lists_a_cable_that_would_be_refused_with_the_place(tmp_path: Path) -> None:
     file = tmp_path / "m.xml"
     file.write_text((GOLDEN / "6.1.1.xml").read_text().replace("2015-04-09T00:15:00Z", "in a while"))
-    (refused,) = json.loads(gridroom("decode", file).stdout)["body"]["refused"]
+    result = gridroom("decode", file)
+    (refused,) = json.loads(result.stdout)["body"]["refused"]
     assert (refused["CableId"], refused["Code"]) == ("Amsterdam", "INVALID_TIME")
     assert refused["path"].endswith("Forecast/ForecastedBlock[2]/StartTime")
+    assert result.exit_code == 1
+    assert result.stderr == f"gridroom: {refused['path']}: {refused['Message']}\n"
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00\xff", b"<a/>", b"{}", b"<a>" * 5000, "<é/>".encode("utf-16")])

@@ -126,12 +126,18 @@ def gridroom(
 def decode(
     file: Annotated[Path, typer.Argument(help="A SOAP message of OSCP 1.0; - reads standard input.", allow_dash=True)],
 ) -> None:
-    """Print an OSCP message as JSON: message, header, body, deviations."""
+    """Print an OSCP message as JSON: message, header, body, deviations; exit 1 when any part must be refused."""
     from gridroom.oscp.v10 import render, soap
 
     with _plainly():
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-        typer.echo(json.dumps(render.as_json(soap.read_any(data)), indent=2, ensure_ascii=False))
+        shown = render.as_json(soap.read_any(data))
+        typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        refused = shown["body"].get("refused", [])
+        for one in refused:
+            typer.echo(f"gridroom: {one['path']}: {one['Message']}", err=True)
+        if refused:
+            raise typer.Exit(1)
 
 
 @pki_app.command("init")

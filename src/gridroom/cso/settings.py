@@ -159,7 +159,13 @@ def load(folder: Path) -> CsoConfig:
     Raises:
         ConfigError: It cannot be used; the text names file and key.
     """
-    config = read(folder / "cso.toml", CsoConfig)
+    file = folder / "cso.toml"
+    config = read(file, CsoConfig)
+    try:
+        for entry in config.dso:
+            _profile(entry)
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from error
     names = ("cert", "key", "ca", "database", "stations")
     return msgspec.structs.replace(config, **{name: str(folder / getattr(config, name)) for name in names})
 
@@ -187,7 +193,10 @@ def market(config: CsoConfig, register: Register | None = None) -> Market:
             register = read_csv(Path(config.stations))
         except StationError as error:
             raise ConfigError(str(error)) from error
-    _check(register, terms)
+    try:
+        _check(register, terms)
+    except ConfigError as error:
+        raise ConfigError(f"{config.stations}: {error}") from error
     return Market(
         peers,
         terms,

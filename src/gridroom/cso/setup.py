@@ -4,7 +4,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from gridroom.config import write_private
+from gridroom.config import ConfigError, write_private
 from gridroom.cso.stations import HEADER
 from gridroom.security import pki
 
@@ -116,13 +116,15 @@ def init(
         dso_url=_quoted(dso_url),
         cables="".join(CABLE.format(cable=_quoted(cable)) for cable in cables),
     )
-    write_private(file, text)
+    if file.exists():
+        raise ConfigError(f"{file} is there already; choose another folder or remove it")
     hosts = tuple(dict.fromkeys(("localhost", "127.0.0.1", host)))
     pki.issue(pki_folder, party, hosts=hosts, into=folder)
     shutil.copyfile(pki_folder / "ca.pem", folder / "ca.pem")
     register = folder / "stations.csv"
     if not register.exists():
         write_private(register, ",".join(HEADER) + "\n")
+    write_private(file, text)
     return file
 
 

@@ -99,7 +99,7 @@ class Dso:
         cables = None if meter is None else self._meters[meter]
         with self._db.transact() as tx:
             received = service.record_measurements(self._store(tx), self.office, readings, self._clock.now(), cables)
-        for finding in received.findings:
+        for finding in received.findings if meter is not None else ():  # the operator is told by who asked
             log.warning("a reading was refused", meter=meter, where=finding.where, reason=finding.text)
         return received
 
@@ -324,6 +324,8 @@ def import_csv(folder: Path, file: Path, clock: Clock | None = None) -> Received
         return Dso(config, db, _no_post, lambda: str(uuid4()), clock or WallClock()).record_csv(text)
     except UnicodeDecodeError as error:
         raise DeliveryError(f"{file}: is no UTF-8 text: {error}") from error
+    except DeliveryError as error:
+        raise DeliveryError(f"{file}: {error}") from error
     finally:
         db.close()
 

@@ -4,7 +4,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gridroom.config import write_private
+from gridroom.config import ConfigError, write_private
 from gridroom.dso.config import FILE
 from gridroom.security import pki
 
@@ -136,10 +136,12 @@ def init(
         cso_url=_quoted(cso_url),
         cables="".join(contracts),
     )
-    write_private(file, text)
+    if file.exists():
+        raise ConfigError(f"{file} is there already; choose another folder or remove it")
     pki.issue(pki_folder, party, hosts=tuple(dict.fromkeys(("localhost", "127.0.0.1", host))), into=folder)
     pki.issue(pki_folder, meter, kind="meter", into=folder)
     shutil.copyfile(pki_folder / "ca.pem", folder / "ca.pem")
+    write_private(file, text)
     return file
 
 

@@ -22,7 +22,7 @@ import msgspec
 from gridroom.config import write_private
 from gridroom.security import pki, tls
 from gridroom.sim import offices
-from gridroom.sim.clock import Driver
+from gridroom.sim.clock import LONGEST_PATH, Driver
 from gridroom.sim.day import STEP
 from gridroom.sim.errors import SimError
 from gridroom.sim.faults import LOOPBACK, Link
@@ -54,6 +54,8 @@ class Processes:
         self._cso_of = {station.id: station.cso for station in street.stations}
         self._frail = {name for cut in cuts for name in cut.stations}
         actors = (DSO, *self._csos, STATIONS)
+        if max(len(str(folder / f"{actor}.sock").encode()) for actor in actors) > LONGEST_PATH:
+            raise SimError(f"the path {folder} is too long for the clock's sockets: set TMPDIR to a shorter one")
         self._driver = Driver({actor: folder / f"{actor}.sock" for actor in actors}, DEADLINE_S)
         self._links: dict[str, list[Link]] = {}
         self._stack = AsyncExitStack()

@@ -75,7 +75,7 @@ def test_a_refused_cable_is_listed() -> None:
 
 
 def test_what_is_refused_by_meaning_names_its_place_as_what_is_refused_by_reading() -> None:
-    first = decoded("6.1.1", "00:15:00.000Z</StartTime>", "00:10:00.000Z</StartTime>")["body"]["refused"][0]  # type: ignore[index]
+    first = decoded("6.1.1", "00:15:00Z</StartTime>", "00:10:00Z</StartTime>")["body"]["refused"][0]  # type: ignore[index]
     assert first["path"].startswith("Envelope/Body/UpdateCableCapacityForecastRequest/Forecast/ForecastedBlock")
 
 
