@@ -66,6 +66,7 @@ from gridroom.timegrid import floor
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 CELLS = 200
 """Quarters of an hour looked at, from noon: the day ahead of any moment that a run reaches."""
@@ -77,6 +78,9 @@ SAFE_CA = (0, 600, 1600, 0)
 RATED_CA = 1600
 BOOT = BootNotification("Maker", "Model")
 ADJUST = {"grant", "half", "refuse", "lost", "dead"}
+
+
+LEVELS = st.tuples(*[st.sampled_from([0, 7, 13, 20, 32, 48])] * 3)
 
 
 class Pole:
@@ -176,9 +180,11 @@ class Street(RuleBasedStateMachine):
         self._open()
 
     def teardown(self) -> None:
-        self.calm()
-        self.db.close()
-        self.loop.close()
+        try:
+            self.calm()
+        finally:
+            self.db.close()
+            self.loop.close()
 
     # What happens
 
@@ -187,13 +193,15 @@ class Street(RuleBasedStateMachine):
         for name in NAMES[:3]:
             self.connects(name, forgets=False, boots=True)
         self.forecast((level, level, level), "new", during=False)
+        for name in NAMES[:2]:
+            self.car_comes(name, phases=3)
         self.plan()
 
-    @rule(
-        levels=st.tuples(*[st.sampled_from([0, 7, 13, 20, 32, 48])] * 3),
-        kind=st.sampled_from(["new", "new", "same time", "late", "old", "earlier block", "broken", "short"]),
-        during=st.booleans(),
-    )
+    @rule(levels=LEVELS, kind=st.sampled_from(["same time", "late", "old", "earlier block", "broken", "short"]))
+    def odd_forecast(self, levels: tuple[int, int, int], kind: str) -> None:
+        self.forecast(levels, kind, during=False)
+
+    @rule(levels=LEVELS, kind=st.sampled_from(["new", "new", "late", "broken"]), during=st.booleans())
     def forecast(self, levels: tuple[int, int, int], kind: str, during: bool) -> None:
         """A forecast comes: `levels` for the next hour, until two hours from now, and later. [A]"""
         made = {"late": -3 * MINUTE, "old": -10 * MINUTE}.get(kind, timedelta(0)) + self.now
@@ -254,6 +262,7 @@ class Street(RuleBasedStateMachine):
             pole.car, pole.number, pole.came = phases, None, self.now
             pole.untold.append(("start", self.now))
             self._tell(pole)
+            self.plan()
 
     @rule(name=st.sampled_from(NAMES))
     def car_goes(self, name: str) -> None:
@@ -263,6 +272,12 @@ class Street(RuleBasedStateMachine):
             pole.controller = pole.controller.end_transaction()
             pole.untold.append(("stop", self.now))
             self._tell(pole)
+
+    @rule(name=st.sampled_from(NAMES), hours=st.sampled_from([0.5, 2, 9]), kwh=st.sampled_from([0, 2, 30]))
+    def driver_wishes(self, name: str, hours: float, kwh: int) -> None:
+        """Precedence changes: another car is charged first."""
+        self.cso.take_wish(name, self.clock.now() + hours * HOUR, kwh * 1000 or None)
+        self.plan()
 
     @rule(name=st.sampled_from(NAMES))
     def measures(self, name: str) -> None:
@@ -349,7 +364,10 @@ class Street(RuleBasedStateMachine):
         return self.loop.run_until_complete(work)  # type: ignore[arg-type]
 
     def drawn(self) -> np.ndarray:
-        return np.stack([pole.may_draw(self.now) for pole in self.poles.values()]).sum(axis=0)
+        total = np.zeros((3, CELLS), dtype=np.int64)
+        for pole in self.poles.values():
+            total += pole.may_draw(self.now)
+        return total
 
     def _book(self) -> np.ndarray:
         with self.db.transact() as tx:
@@ -403,7 +421,7 @@ class Street(RuleBasedStateMachine):
             raise AssertionError(body)
         if self.adjusts == "lost":
             return None, b"", None
-        return 200, write_answer(incoming, answer, now=self.now, message_id=self._id()), None  # type: ignore[arg-type]
+        return 200, write_answer(incoming, answer, now=self.now, message_id=self._id()), None
 
     def _adjusted(self, asked: tuple[Adjustment, ...]) -> RequestAdjustedCapacityResponse:
         share = {"grant": 1.0, "half": 0.5}.get(self.adjusts)
@@ -468,4 +486,4 @@ BROKEN = {
 def test_a_broken_build_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*BROKEN[fault])
     with pytest.raises((AssertionError, ExceptionGroup)):
-        run_state_machine_as_test(Street, settings=settings(RUN, max_examples=80, phases=[Phase.generate]))
+        run_state_machine_as_test(Street, settings=settings(RUN, max_examples=200, phases=[Phase.generate]))

@@ -18,7 +18,7 @@ from gridroom.cso.profiles import (
     to_ocpp,
 )
 from gridroom.cso.stations import CableKey, Station
-from gridroom.ocpp.profiles import Purpose
+from gridroom.ocpp.profiles import Purpose, in_force
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -71,8 +71,17 @@ def test_a_profile_is_renewed_before_it_ends() -> None:
 def test_the_fallback_ends_with_the_forecast() -> None:
     change = fallback_change(place(), 600, NOON, NOON, NOON + DAY)
     assert change is not None
-    periods = to_ocpp(change.given, NOON).profile.schedule.periods
-    assert [(p.start_s, p.limit_ca) for p in periods] == [(0, 600), (86_460, 0)]
+    schedule = to_ocpp(change.given, NOON).profile.schedule
+    assert schedule.start == NOON - MINUTE - DAY
+    assert [(p.start_s, p.limit_ca) for p in schedule.periods] == [(0, 0), (86_400, 600), (2 * 86_400 + 60, 0)]
+
+
+def test_a_station_whose_clock_is_behind_has_a_fallback_nevertheless() -> None:
+    change = fallback_change(place(), 600, NOON, NOON, NOON + DAY)
+    assert change is not None
+    profile = to_ocpp(change.given, NOON).profile
+    limits = [in_force(profile, NOON - late) for late in (MINUTE, 2 * MINUTE, 10 * 60 * MINUTE)]
+    assert [period and period.limit_ca for period in limits] == [600, 0, 0]
 
 
 def test_fallbacks_go_to_cars_that_charge_first_and_stay_where_they_are() -> None:

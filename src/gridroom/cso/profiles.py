@@ -20,6 +20,7 @@ from gridroom.timegrid import QUARTER
 BACK = timedelta(seconds=60)
 """A schedule that starts a moment ahead of a station's clock is accepted and not obeyed; so it starts in the past."""
 
+DAY = timedelta(days=1)
 PLAN_BLOCKS = 3
 RENEW_BLOCKS = 2
 MOST_PERIODS = 24
@@ -238,15 +239,20 @@ def _lower_plan(change: Change, place: Place, room: Ints, start: datetime, block
 
 
 def to_ocpp(given: Given, now: datetime, most: int = MOST_PERIODS) -> SetChargingProfile:
-    """A profile as a station gets it: from a minute ago, at most `most` periods."""
-    start = (now - BACK).replace(microsecond=0)
+    """A profile as a station gets it: from a minute ago, at most `most` periods.
+
+    A fallback allows nothing for a day before that: by a clock that is behind ours no fallback at all would hold.
+    """
+    plan = given.transaction is not None
+    begin = (now - BACK).replace(microsecond=0)
+    start = begin if plan else begin - DAY
     current = given.at(now)
     later = [(at, limit) for at, limit in given.periods if at > now]
-    steps = [(0, given.periods[0][1] if current is None else current)]
-    steps += [(int((at - start).total_seconds()), limit) for at, limit in later]
+    now_and_later = [(begin, given.periods[0][1] if current is None else current), *later]
+    all_steps = now_and_later if plan else [(start, 0), *now_and_later]
+    steps = [(int((at - start).total_seconds()), limit) for at, limit in all_steps]
     periods = tuple(Period(second, limit) for second, limit in compress(steps, most))
     duration = None if given.end is None else int((given.end - start).total_seconds())
-    plan = given.transaction is not None
     profile = Profile(
         PLAN_ID if plan else FALLBACK_ID,
         1 if plan else 0,
