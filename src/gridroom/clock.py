@@ -16,6 +16,9 @@ from gridroom.timegrid import floor
 
 log = structlog.get_logger()
 
+NAP_S = 5.0
+"""Longest sleep: the clock on the wall may be set while we sleep. [s]"""
+
 
 @dataclass(frozen=True)
 class Duty:
@@ -52,12 +55,18 @@ class WallClock:
         return datetime.now(UTC)
 
     async def run(self, duties: Mapping[str, Duty]) -> None:
-        """Call each duty at its times, one after the other; a duty that fails is logged and comes again."""
+        """Call each duty at its times, one after the other; a duty that fails is logged and comes again.
+
+        When the clock is set back, a duty waits for its next time by the new clock, not by the old one.
+        """
         due = {name: self._next(duty, self.now() - duty.every) for name, duty in duties.items()}
         while True:
-            name = min(due, key=lambda n: due[n])
-            await asyncio.sleep(max(0.0, (due[name] - self.now()).total_seconds()))
             moment = self.now()
+            due = {name: min(due[name], self._next(duty, moment)) for name, duty in duties.items()}
+            name = min(due, key=lambda n: due[n])
+            if due[name] > moment:
+                await asyncio.sleep(min(NAP_S, (due[name] - moment).total_seconds()))
+                continue
             due[name] = self._next(duties[name], moment)
             try:
                 await duties[name].call(moment)
