@@ -335,17 +335,23 @@ async def test_a_message_with_another_body_under_a_known_id_is_refused(offices: 
 # -- unknown cable -----------------------------------------------------------------------------------------------------
 
 
+def check_unknown(result: Result, cable: str) -> None:
+    ((code, message),) = errors(result)
+    assert code == "UNKNOWN_CABLE"
+    assert message.startswith(f"{cable}: you have no connections on such a cable (Envelope/Body/")
+    assert message.endswith("Cable/CableId)")
+
+
 async def test_an_unknown_cable_is_named_and_the_others_are_served(offices: Online) -> None:
-    unknown = "you have no connections on such a cable"
     for name in ("nowhere", FOREIGN):
         before = contents(offices.dso_db)
         for body in (usage(name), adjustment(name), GetCapacityForecastRequest((name,))):
             result = await told_dso(offices, body)
             assert result.type is ResultType.FAILED
-            assert errors(result) == [("UNKNOWN_CABLE", f"{name}: {unknown}")]
+            check_unknown(result, name)
         assert contents(offices.dso_db) == before
         mixed = await told_dso(offices, usage(name, CABLE))
-        assert errors(mixed) == [("UNKNOWN_CABLE", f"{name}: {unknown}")]
+        check_unknown(mixed, name)
         assert Detail("MESSAGE_PROCESSED", "1 cables applied") in mixed.details
         assert offices.dso.view(CABLE, last_quarter(), 1).reported["cso"].tolist() == [[800]] * 3
 

@@ -148,7 +148,8 @@ async def test_an_unknown_cable_is_told_to_zeep_by_name(offices: Online) -> None
         assert body.Result.Type == "FAILED"
         detail = body.Result.Details.Detail[0]
         assert (detail.Code, detail.Level) == ("UNKNOWN_CABLE", "ERROR")
-        assert detail.Message == f"{cable}: you have no connections on such a cable"
+        place = "Envelope/Body/GetCapacityForecastRequest/Cable/CableId"
+        assert detail.Message == f"{cable}: you have no connections on such a cable ({place})"
 
 
 async def test_what_zeep_gives_back_and_asks_for_changes_the_allotment(offices: Online) -> None:
