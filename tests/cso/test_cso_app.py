@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from gridroom.clock import Duty
 from gridroom.cso.app import MIGRATIONS, Cso, CsoConfig
@@ -379,6 +380,26 @@ async def test_a_wish_puts_a_car_first(bench: Callable[..., Bench]) -> None:
         street.cso.take_wish("s3", street.clock.at - STEP, 8000)
     with pytest.raises(WishError, match=r"^station: "):
         street.cso.take_wish("nobody", None, 8000)
+
+
+async def test_whoever_looks_at_the_log_sees_life(bench: Callable[..., Bench]) -> None:
+    street = bench(arrival("s1", 1, hours=0.5))
+    with capture_logs() as told:
+        await street.step(20)
+        street.cso.take_wish("s1", street.clock.at + timedelta(hours=1), 8000)
+        for _ in range(7):
+            await street.step(20)
+    info = {line["event"]: line for line in told if line["log_level"] == "info"}
+    assert info["forecast came"] == {
+        "event": "forecast came",
+        "log_level": "info",
+        "cable": "c1",
+        "result": "SUCCESS",
+        "next_blocks_a": "20/20/20 20/20/20 20/20/20",
+    }
+    assert (info["session started"]["station"], info["session ended"]["station"]) == ("s1", "s1")
+    assert info["session ended"]["kwh"] > 4
+    assert info["wish taken"]["kwh"] == 8
 
 
 async def test_messages_are_counted(bench: Callable[..., Bench]) -> None:

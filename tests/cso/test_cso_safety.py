@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from gridroom.cso.book import Book
 from gridroom.cso.csms import Stations
@@ -196,13 +197,15 @@ async def test_what_a_station_drew_between_two_samples_is_judged_by_the_most_tha
     await office.stations.boot("s1", BOOT)
     await office.plan()
     number = await office.stations.start_transaction("s1", 1, "tag", 0, NOON)
-    for step in range(1, 5):
-        office.now = NOON + step * 5 * MINUTE
-        office.book(stated(8 + step % 2, made=office.now))
-        await office.plan()
-        office.now += 4 * MINUTE
-        drawn = reading(office.now, [1600, 0, 0], 1000 * step)
-        await office.stations.meter_values("s1", 1, number, (drawn,))
+    with capture_logs() as told:
+        for step in range(1, 5):
+            office.now = NOON + step * 5 * MINUTE
+            office.book(stated(8 + step % 2, made=office.now))
+            await office.plan()
+            office.now += 4 * MINUTE
+            drawn = reading(office.now, [1600, 0, 0], 1000 * step)
+            await office.stations.meter_values("s1", 1, number, (drawn,))
+    assert [line["station"] for line in told if line["log_level"] == "warning"] == ["s1"]
     with office.db.transact() as tx:
         session = Store(tx).session("s1")
     assert session is not None

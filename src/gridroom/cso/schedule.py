@@ -73,11 +73,6 @@ class Plan:
     room_ca: Ints
     short: NDArray[np.bool_]
 
-    def rate_of(self, station: str) -> Ints:
-        """The rates of one car, shape (n,)."""
-        row: Ints = self.rates_ca[next(i for i, car in enumerate(self.cars) if car.station == station)]
-        return row
-
     def used(self) -> Ints:
         """Sum over the cars, shape (3, n). [0.01 A]"""
         masks = np.array([car.phases for car in self.cars], dtype=np.int64).reshape(-1, 3)

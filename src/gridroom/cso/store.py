@@ -14,7 +14,7 @@ from gridroom.cso.ledger import Held
 from gridroom.cso.sessions import Session, Wish
 from gridroom.cso.stations import CableKey
 from gridroom.cso.steps import Ints
-from gridroom.cso.usage import EMPTY, Readings, seconds
+from gridroom.cso.usage import EMPTY, Readings
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.watch import HeartbeatWatch
 from gridroom.storage.columns import Cells, Reals
@@ -212,13 +212,6 @@ def decode(data: bytes, kind: type[T]) -> T:
 def day_of(at: datetime) -> date:
     """The UTC day of a moment."""
     return at.astimezone(UTC).date()
-
-
-def within(readings: Readings, day: date) -> Readings:
-    """The readings of one UTC day."""
-    start = seconds(midnight(day))
-    at = readings[:, 0]
-    return readings[(at >= start) & (at < start + 86_400)]
 
 
 def _where(table: sa.Table, keys: dict[str, Any]) -> list[sa.ColumnElement[bool]]:

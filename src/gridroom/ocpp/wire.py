@@ -1,4 +1,4 @@
-"""What a connection is: two ends that pass texts; here one in memory, in io.py a WebSocket."""
+"""What a connection is: two ends that pass texts; here one in memory, in `io` a WebSocket."""
 
 import asyncio
 from collections import Counter

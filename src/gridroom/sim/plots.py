@@ -23,6 +23,7 @@ WIDE_IN = 11.0
 PHASE_COLOURS = ("#0072b2", "#d55e00", "#009e73")
 CSO_COLOURS = ("#3b8ed6", "#e69f00", "#8f6bb3", "#4caf7d")
 HOMES, FUSE, BAND, WILD, CUT, TEXT = "#c9cdd2", "#1b1f24", "#dcefdc", "#c62828", "#fdf0cc", "#3c444d"
+GOOD = "#5c9e6e"
 
 
 def draw_all(outcome: Outcome, folder: Path) -> dict[str, Path]:
@@ -144,28 +145,29 @@ def drivers(outcome: Outcome) -> Figure:
 
 
 def messages(outcome: Outcome) -> Figure:
-    """How many messages of each type there were, and what became of them."""
+    """What became of the messages of each type, as shares, and how many there were."""
     names = [*MESSAGE_TYPES, *sorted(set(outcome.messages) - set(MESSAGE_TYPES))][::-1]
     figure, axes = _figure(1, 0.9 + 0.42 * len(names), shared=False)
     (axis,) = axes
     counts = [outcome.count(n) for n in names]
+    sent = np.array([max(1, c.sent) for c in counts], dtype=float)
     good, bad = (np.array([getattr(c, key) for c in counts], dtype=float) for key in ("acknowledged", "refused"))
     lost = np.maximum(0.0, np.array([c.sent for c in counts]) - good - bad)
     left = np.zeros(len(names))
-    for values, colour in ((good, "#5c9e6e"), (bad, WILD), (lost, "#b8bec5")):
-        axis.barh(names, values, left=left, color=colour, height=0.62)
-        left += values
+    for values, colour in ((good, GOOD), (bad, WILD), (lost, "#b8bec5")):
+        axis.barh(names, 100 * values / sent, left=left, color=colour, height=0.62)
+        left += 100 * values / sent
     for y, count in enumerate(counts):
-        axis.annotate(f"{count.sent:,}", (max(left[y], 1), y), (5, 0), textcoords="offset points", va="center")
-    axis.set_xscale("symlog", linthresh=10)
-    axis.set_xlim(0, max(20.0, 4 * float(left.max())))
+        axis.annotate(f"{count.sent:,}", (101, y), va="center")
+    axis.set_xlim(0, 110)
+    axis.set_xlabel("[% of those sent; their number at the right]")
     axis.grid(visible=False, axis="y")
     handles = [
-        Patch(color="#5c9e6e", label="acknowledged"),
+        Patch(color=GOOD, label="acknowledged"),
         Patch(color=WILD, label="refused"),
         Patch(color="#b8bec5", label="without an answer"),
     ]
-    return _finish(figure, axes, outcome, handles, "Messages by type (logarithmic above 10)", clock=False)
+    return _finish(figure, axes, outcome, handles, "What became of the messages of each type", clock=False)
 
 
 def timeline(outcome: Outcome) -> Figure:

@@ -11,6 +11,7 @@ from rich.table import Table
 from gridroom.sim.day import ZONE
 from gridroom.sim.outcome import Outcome, hours, summary
 from gridroom.sim.plots import draw_all
+from gridroom.timegrid import QUARTER
 
 
 def write_report(outcome: Outcome, folder: Path) -> Path:
@@ -45,6 +46,7 @@ def _page(outcome: Outcome, figures: dict[str, object], pictures: dict[str, Path
         street=outcome.street,
         figures=figures,
         sessions=[(s, cso_of[s.station], wh, good) for s, wh, good in sessions],
+        overloaded_from=None if outcome.uncontrolled.blows_at is None else outcome.uncontrolled.blows_at - QUARTER,
         picture={name: base64.b64encode(path.read_bytes()).decode() for name, path in pictures.items()},
     )
 
@@ -59,9 +61,9 @@ def print_summary(outcome: Outcome, console: Console | None = None) -> None:
     console.print(_day_table(outcome, oscp))
     console.print(_message_table(outcome))
     if wild.blows_at:
-        moment = f"{wild.blows_at.astimezone(ZONE):%H:%M}"
+        moment = f"{(wild.blows_at - QUARTER).astimezone(ZONE):%H:%M}"
         console.print(
-            f"Uncontrolled the {street.fuse_a:g} A fuse is overloaded by {moment}, up to {wild.worst_a:.0f} A."
+            f"Uncontrolled the {street.fuse_a:g} A fuse is overloaded from {moment} on, up to {wild.worst_a:.0f} A."
         )
     else:
         console.print(f"Uncontrolled the {street.fuse_a:g} A fuse holds on this day.")
