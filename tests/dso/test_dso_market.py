@@ -146,4 +146,4 @@ def breaks(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
 def test_the_market_notices(trade: type[Trade], monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     breaks(monkeypatch, what)
     with pytest.raises(AssertionError):
-        run(trade, 40)
+        run(trade, 400)
