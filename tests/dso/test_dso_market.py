@@ -17,8 +17,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from dso_market import Market, template
 from dso_office import QUARTER, ask
-from gridroom.dso import allocation, backup
-from gridroom.dso.store import Store
 from gridroom.oscp.v10.messages import GetCapacityForecastRequest
 from gridroom.timegrid import floor
 
@@ -119,31 +117,3 @@ def run(machine: type[Trade], examples: int, *, steps: int = 30) -> None:
 
 def test_at_every_moment_the_csos_together_hold_no_more_than_was_there(trade: type[Trade]) -> None:
     run(trade, 20)
-
-
-def breaks(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    """Take one of the DSO's precautions away."""
-    match what:
-        case "raises before the reductions that pay for them":
-            monkeypatch.setattr(allocation, "sendable", lambda _available, target, _held, _doubtful: target)
-        case "grants without a look at what the others still hold":
-            room = backup.room
-            blind = lambda available, division, held, *rest: room(available, division, 0 * held, *rest)  # noqa: E731
-            monkeypatch.setattr(backup, "room", blind)
-        case "a forecast without answer reckoned as not taken":
-            held = Store.held
-            monkeypatch.setattr(Store, "held", lambda *args: (held(*args)[2].clip(0), False, held(*args)[2]))
-
-
-@pytest.mark.parametrize(
-    "what",
-    [
-        "raises before the reductions that pay for them",
-        "grants without a look at what the others still hold",
-        "a forecast without answer reckoned as not taken",
-    ],
-)
-def test_the_market_notices(trade: type[Trade], monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    breaks(monkeypatch, what)
-    with pytest.raises(AssertionError):
-        run(trade, 400)

@@ -14,7 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dso_office import CABLE, MONDAY, QUARTER, STEP, World, ask, request
+from gridroom.dso import allocation
 from gridroom.dso.measurements import NOT_MEASURED, Reading
+from gridroom.dso.store import Store
 from gridroom.oscp.v10.messages import (
     Adjustment,
     CableUsage,
@@ -161,6 +163,42 @@ def test_what_an_unreachable_cso_may_hold_is_not_given_to_the_other(taught: Worl
     available = taught.dso.view(CABLE, start, 80).available
     total = taught.csos["north"].limits(start, 80) + south[:, 4:84]
     assert (total <= np.maximum(available, south[:, 4:84])).all()
+
+
+def crowd_out(world: World, *, greedy: bool) -> None:
+    """South holds what it got in good times and hears no more; the homes take the cable; north may want more."""
+    south = world.csos["south"].limits(MONDAY)
+    world.csos["south"].dead = True
+    for i in range(1, 5):
+        world.clock.time = MONDAY + i * QUARTER
+        world.measure(130, 900)
+        asyncio.run(world.dso.publish(world.clock.time))
+        if greedy:
+            world.say("north", request(ask(30, world.clock.time, 4)))
+        asyncio.run(world.dso.post(world.clock.time))
+    start = world.clock.time
+    held = south[:, 4:8]
+    available = world.dso.view(CABLE, start, 4).available
+    granted = world.csos["north"].limits(start, 4)
+    assert (granted + held <= np.maximum(available, held)).all()
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_when_the_homes_take_the_cable_nobody_gets_what_an_unreachable_cso_holds(taught: World, greedy: bool) -> None:
+    crowd_out(taught, greedy=greedy)
+
+
+def test_a_build_that_raises_before_it_has_reduced_is_noticed(taught: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allocation, "sendable", lambda _available, target, _held, _doubtful: target)
+    with pytest.raises(AssertionError):
+        crowd_out(taught, greedy=False)
+
+
+def test_a_build_that_takes_a_lost_answer_for_a_no_is_noticed(taught: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Store.held
+    monkeypatch.setattr(Store, "held", lambda *args: (held(*args)[2].clip(0), False, held(*args)[2]))
+    with pytest.raises(AssertionError):
+        test_a_forecast_whose_answer_was_lost_counts_as_possibly_taken(taught)
 
 
 def test_after_the_line_is_mended_what_was_held_back_is_sent(taught: World) -> None:

@@ -37,6 +37,7 @@ END_S = 10.0
 COMMANDS = {DSO: ("dso", "run"), STATIONS: ("station", "run")}
 HISTORY = "history.csv"
 LOG_TAIL = 12
+PORTS = range(20_000, 32_000)
 
 
 class Processes:
@@ -62,6 +63,7 @@ class Processes:
         self._tokens = {cso: secrets.token_urlsafe(24) for cso in self._csos}
         self._passwords = {station.id: secrets.token_urlsafe(24) for station in street.stations}
         self._ports: dict[str, int] = {}
+        self._processes: dict[str, asyncio.subprocess.Process] = {}
 
     async def __aenter__(self) -> "Processes":
         """Issue certificates, write the configurations, start the processes and wait until they listen.
@@ -201,6 +203,7 @@ class Processes:
             "--start",
             self._begin(),
         )
+        self._processes[actor] = process
         self._stack.push_async_callback(_end, process)
 
     def _begin(self) -> str:
@@ -224,10 +227,16 @@ class Processes:
             )
 
     async def _connect(self, actor: str) -> None:
-        try:
-            await self._driver.connect(actor, START_S)
-        except Exception as error:
-            raise SimError(f"{error}\n{self._tail(actor)}") from error
+        """Wait until an actor listens to its clock; give up at once when it has ended."""
+        reached = asyncio.ensure_future(self._driver.connect(actor, START_S))
+        ended = asyncio.ensure_future(self._processes[actor].wait())
+        await asyncio.wait({reached, ended}, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if reached.done() and reached.exception() is None:
+            return
+        reason = reached.exception() if reached.done() else f"{actor} ended before the day began"
+        reached.cancel()
+        raise SimError(f"{reason}\n{self._tail(actor)}")
 
     def _tail(self, actor: str) -> str:
         with suppress(OSError):
@@ -267,12 +276,15 @@ async def _posted(who: str, whom: str, posting: Awaitable[httpx2.Response]) -> h
 
 
 def _free_ports(names: Iterable[str]) -> dict[str, int]:
-    """A free port on loopback for each name."""
+    """A free port on loopback for each name, below those that the system gives to outgoing connections."""
     with ExitStack() as stack:
-        ports = {}
-        for name in names:
-            found = stack.enter_context(socket.create_server((LOOPBACK, 0)))
-            ports[name] = int(found.getsockname()[1])
+        ports: dict[str, int] = {}
+        wanted = list(names)
+        while len(ports) < len(wanted):
+            port = PORTS.start + secrets.randbelow(len(PORTS))
+            with suppress(OSError):
+                stack.enter_context(socket.create_server((LOOPBACK, port)))
+                ports[wanted[len(ports)]] = port
         return ports
 
 
