@@ -48,6 +48,15 @@ def write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
+def quoted(text: str) -> str:
+    r"""A text as a TOML string, for files that are written with comments.
+
+    >>> print(quoted('the "big" one'))
+    "the \"big\" one"
+    """
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _place(text: str) -> str:
     found = re.search(r" - at `\$\.?([^`]*)`$", text)
     if found:

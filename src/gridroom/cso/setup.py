@@ -4,7 +4,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from gridroom.config import ConfigError, write_private
+from gridroom.config import ConfigError, quoted, write_private
 from gridroom.cso.stations import HEADER
 from gridroom.security import pki
 
@@ -105,16 +105,16 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "cso.toml"
     text = TEMPLATE.format(
-        party=_quoted(party),
+        party=quoted(party),
         name=party,
-        host=_quoted(host),
+        host=quoted(host),
         oscp_port=oscp_port,
         ocpp_port=ocpp_port,
         driver_port=driver_port,
-        token=_quoted(secrets.token_urlsafe(24)),
-        dso=_quoted(dso),
-        dso_url=_quoted(dso_url),
-        cables="".join(CABLE.format(cable=_quoted(cable)) for cable in cables),
+        token=quoted(secrets.token_urlsafe(24)),
+        dso=quoted(dso),
+        dso_url=quoted(dso_url),
+        cables="".join(CABLE.format(cable=quoted(cable)) for cable in cables),
     )
     if file.exists():
         raise ConfigError(f"{file} is there already; choose another folder or remove it")
@@ -126,8 +126,3 @@ def init(
         write_private(register, ",".join(HEADER) + "\n")
     write_private(file, text)
     return file
-
-
-def _quoted(text: str) -> str:
-    """A TOML string."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

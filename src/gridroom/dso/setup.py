@@ -4,7 +4,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gridroom.config import ConfigError, write_private
+from gridroom.config import ConfigError, quoted, write_private
 from gridroom.dso.config import FILE
 from gridroom.security import pki
 
@@ -125,15 +125,15 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / FILE
     since = datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
-    contracts = (CABLE.format(cable=_quoted(cable), cso=_quoted(cso), since=since) for cable in cables)
+    contracts = (CABLE.format(cable=quoted(cable), cso=quoted(cso), since=since) for cable in cables)
     text = TEMPLATE.format(
-        party=_quoted(party),
+        party=quoted(party),
         name=party,
-        host=_quoted(host),
+        host=quoted(host),
         port=port,
-        meter=_quoted(meter),
-        cso=_quoted(cso),
-        cso_url=_quoted(cso_url),
+        meter=quoted(meter),
+        cso=quoted(cso),
+        cso_url=quoted(cso_url),
         cables="".join(contracts),
     )
     if file.exists():
@@ -143,8 +143,3 @@ def init(
     shutil.copyfile(pki_folder / "ca.pem", folder / "ca.pem")
     write_private(file, text)
     return file
-
-
-def _quoted(text: str) -> str:
-    """A TOML string."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

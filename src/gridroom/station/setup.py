@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from pathlib import Path
 
-from gridroom.config import ConfigError, write_private
+from gridroom.config import ConfigError, quoted, write_private
 from gridroom.station.app import CONFIG
 from gridroom.station.config import ROTATIONS
 
@@ -77,14 +77,14 @@ def init(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{error.filename}: {error.strerror}; make an authority with `gridroom pki init`") from error
-    text = HEAD.format(url=_quoted(url))
+    text = HEAD.format(url=quoted(url))
     rows = ["identity,dso,cable,rotation,max_a,password_sha256"]
     for number in range(count):
         identity, password = f"{prefix}-{number + 1}", secrets.token_urlsafe(24)
         rotation = ROTATIONS[number % 3]
         text += STATION.format(
-            identity=_quoted(identity),
-            password=_quoted(password),
+            identity=quoted(identity),
+            password=quoted(password),
             register=REGISTER,
             rotation=rotation,
             after_s=10 + 20 * number,
@@ -115,8 +115,3 @@ def _known(register: Path, new: list[str]) -> str:
     if twice:
         raise ConfigError(f"{register}: has {', '.join(twice)} already; remove the rows or choose another --prefix")
     return text
-
-
-def _quoted(text: str) -> str:
-    """A TOML string."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
