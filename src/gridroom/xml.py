@@ -178,7 +178,7 @@ def _one_line(error: Exception) -> str:
 
 def _growing(data: bytes) -> Iterator[tuple[bytes, bool]]:
     """Pieces of doubling size, so that the start is cheap and a long prolog is not read many times over."""
-    begin, size = 0, 1024
+    begin, size = 0, 256
     while begin + size < len(data):
         yield data[begin : begin + size], False
         begin, size = begin + size, size * 2

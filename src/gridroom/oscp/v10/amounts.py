@@ -60,7 +60,15 @@ class Block(NamedTuple):
     emsp: str
 
 
-Key = tuple[object, ...]
+Attributes = tuple[tuple[str | bytes, str | bytes], ...]
+
+
+class Shape(NamedTuple):
+    """What the attributes of an amount mean, and the numbers that were read beside them."""
+
+    unit: str
+    phase: int | None
+    known: dict[str | None, ValueType]
 
 
 class BlockReader:
@@ -80,8 +88,7 @@ class BlockReader:
         self.zoneless = False
         self._starts: dict[str | None, datetime] = {}
         self._ends: dict[str | None, datetime] = {}
-        self._amounts: dict[Key, ValueType] = {}
-        self._shapes: dict[Key, tuple[str, int | None]] = {}
+        self._shapes: dict[Attributes, Shape] = {}
 
     def read(self, block: xml.Element) -> Block:
         """One block.
@@ -91,7 +98,7 @@ class BlockReader:
             ValueRefused: A value that refuses the cable.
         """
         tags, name_of = self.tree.tags, self.tree.name
-        starts, ends, known, amount_name = self._starts, self._ends, self._amounts, self.kind.amount
+        starts, ends, shapes, amount_name = self._starts, self._ends, self._shapes, self.kind.amount
         start: datetime | None = None
         end: datetime | None = None
         amounts: list[ValueType] = []
@@ -101,28 +108,24 @@ class BlockReader:
             name = tags.get(child.tag)
             if name is None:
                 name = name_of(child)
-            content = child.text
-            if name == amount_name:
-                key: Key = (content, *child.items())
-                value = None if len(child) else known.get(key)
-                amounts.append(self._amount(child, key) if value is None else value)
+            if name == amount_name or name == "RemainingCapacity":
+                shape = shapes.get(tuple(child.items()))
+                value = None if shape is None or len(child) else shape.known.get(child.text)
+                if value is None:
+                    if shape is None and name != amount_name and self._is_nil(child):
+                        continue
+                    value = self._amount(child, shape)
+                (amounts if name == amount_name else remaining).append(value)
             elif name == "StartTime":
                 if start is not None:
                     fail(child, "StartTime appears twice, one may stand")
-                start = None if len(child) else starts.get(content)
+                start = None if len(child) else starts.get(child.text)
                 start = self._time(child, starts, _same) if start is None else start
             elif name == "EndTime":
                 if end is not None:
                     fail(child, "EndTime appears twice, one may stand")
-                end = None if len(child) else ends.get(content)
+                end = None if len(child) else ends.get(child.text)
                 end = self._time(child, ends, values.read_end) if end is None else end
-            elif name == "RemainingCapacity":
-                key = (content, *child.items())
-                value = None if len(child) else known.get(key)
-                if value is None and not self._is_nil(child):
-                    value = self._amount(child, key)
-                if value is not None:
-                    remaining.append(value)
             elif name == "EMSP":
                 if emsp is not None:
                     fail(child, "EMSP appears twice, one may stand")
@@ -161,20 +164,20 @@ class BlockReader:
         self.tree.note(34, element, "nil RemainingCapacity read as absent")
         return True
 
-    def _amount(self, element: xml.Element, key: Key) -> ValueType:
-        shape = self._shapes.get(key[1:])
-        unit, phase = self._shape(element, key) if shape is None else shape
+    def _amount(self, element: xml.Element, shape: Shape | None) -> ValueType:
+        """An amount that was not met before in this message; `shape` is that of its attributes, if they were."""
+        unit, phase, known = shape or self._shape(element)
         text = element.text
-        plain = text is not None and not len(element)
+        plain = bool(text) and not len(element)
         try:
             value = ValueType(values.read_decimal(text if plain and text else self._number(element)), unit, phase)
         except ValueError as error:
             raise ValueRefused("INVALID_VALUE", str(error), element) from error
         if plain:
-            self._amounts[key] = value
+            known[text] = value
         return value
 
-    def _shape(self, element: xml.Element, key: Key) -> tuple[str, int | None]:
+    def _shape(self, element: xml.Element) -> Shape:
         """Unit and phase from the attributes, remembered for the next amount with the same ones."""
         unit, phase = "", None
         seen: set[str] = set()
@@ -190,8 +193,7 @@ class BlockReader:
         unit = unit or self.kind.default_unit
         if not unit:
             raise ValueRefused("INVALID_UNIT", "a usage must name its Unit", element)
-        self._shapes[key[1:]] = unit, phase
-        return unit, phase
+        return self._shapes.setdefault(tuple(element.items()), Shape(unit, phase, {}))
 
     def _attribute(self, element: xml.Element, name: str, raw: str) -> str:
         namespace, local = xml.split(name)

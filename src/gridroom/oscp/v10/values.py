@@ -177,7 +177,8 @@ def read_decimal(text: str) -> Decimal:
     """
     if len(text) > MAX_DIGITS:
         raise ValueError(f"a number may have at most {MAX_DIGITS} characters")
-    if _DECIMAL.fullmatch(text) is None:
+    plain = text.isascii() and text.replace(".", "", 1).isdecimal()
+    if not plain and _DECIMAL.fullmatch(text) is None:
         raise ValueError("a number must read like 24.00")
     return Decimal(text)
 
