@@ -71,6 +71,15 @@ class Shape(NamedTuple):
     known: dict[str | None, ValueType]
 
 
+def _plain(units: frozenset[str]) -> dict[Attributes, tuple[str, int | None]]:
+    """Attributes spelled as in the specification: what needs no thought."""
+    alone = {(("Unit", unit),): (unit, None) for unit in units}
+    return alone | {(("Unit", u), ("Phase", str(phase))): (u, phase) for u in units for phase in (1, 2, 3)}
+
+
+PLAIN = {units: _plain(units) for units in (values.CAPACITY_UNITS, values.USAGE_UNITS)}
+
+
 class BlockReader:
     """Reads the blocks of one message; a text met before is not read again.
 
@@ -97,24 +106,35 @@ class BlockReader:
             RemoteError: A child is missing or stands too often.
             ValueRefused: A value that refuses the cable.
         """
-        tags, name_of = self.tree.tags, self.tree.name
+        tags, name_of, read_decimal = self.tree.tags, self.tree.name, values.read_decimal
         starts, ends, shapes, amount_name = self._starts, self._ends, self._shapes, self.kind.amount
         start: datetime | None = None
         end: datetime | None = None
         amounts: list[ValueType] = []
         remaining: list[ValueType] = []
         emsp: xml.Element | None = None
+        if block.keys() and (odd := self.tree.of_amount(block)):
+            raise ValueRefused("UNKNOWN_FIELD", f"attribute {odd} does not belong on a {self.kind.block}", block)
         for child in block:
             name = tags.get(child.tag)
             if name is None:
                 name = name_of(child)
             if name == amount_name or name == "RemainingCapacity":
                 shape = shapes.get(tuple(child.items()))
-                value = None if shape is None or len(child) else shape.known.get(child.text)
-                if value is None:
+                if shape is None or len(child):
                     if shape is None and name != amount_name and self._is_nil(child):
                         continue
-                    value = self._amount(child, shape)
+                    value = self._amount(child)
+                else:
+                    text = child.text
+                    unit, phase, known = shape
+                    met = known.get(text)
+                    if met is None:
+                        try:
+                            met = known[text] = ValueType(read_decimal(text or ""), unit, phase)
+                        except ValueError as error:
+                            raise ValueRefused("INVALID_VALUE", str(error), child) from error
+                    value = met
                 (amounts if name == amount_name else remaining).append(value)
             elif name == "StartTime":
                 if start is not None:
@@ -130,6 +150,8 @@ class BlockReader:
                 if emsp is not None:
                     fail(child, "EMSP appears twice, one may stand")
                 emsp = child
+            elif name and not self.tree.harmless(child, name):
+                raise ValueRefused("UNKNOWN_FIELD", f"{name} does not belong in a {self.kind.block}", child)
         if start is None or end is None or not amounts:
             missing = self.kind.amount if not amounts else "StartTime" if start is None else "EndTime"
             fail(block, f"{missing} is missing", child=missing)
@@ -143,7 +165,7 @@ class BlockReader:
         self, element: xml.Element, known: dict[str | None, datetime], finish: Callable[[datetime], datetime]
     ) -> datetime:
         try:
-            moment, zone = values.read_time(xml.text_of(element))
+            moment, zone = values.read_time(element.text or "" if not len(element) else xml.text_of(element))
             moment = finish(moment)
         except ValueError as error:
             raise ValueRefused("INVALID_TIME", str(error), element) from error
@@ -164,21 +186,21 @@ class BlockReader:
         self.tree.note(34, element, "nil RemainingCapacity read as absent")
         return True
 
-    def _amount(self, element: xml.Element, shape: Shape | None) -> ValueType:
-        """An amount that was not met before in this message; `shape` is that of its attributes, if they were."""
-        unit, phase, known = shape or self._shape(element)
-        text = element.text
-        plain = bool(text) and not len(element)
+    def _amount(self, element: xml.Element) -> ValueType:
+        """An amount that needs thought: attributes not met before in this message, or a child Value."""
+        attributes = tuple(element.items())
+        shape = self._shapes.get(attributes)
+        if shape is None:
+            shape = Shape(*(PLAIN[self.kind.units].get(attributes) or self._shape(element)), {})
+            self._shapes[attributes] = shape
+        unit, phase, _ = shape
         try:
-            value = ValueType(values.read_decimal(text if plain and text else self._number(element)), unit, phase)
+            return ValueType(values.read_decimal(self._number(element)), unit, phase)
         except ValueError as error:
             raise ValueRefused("INVALID_VALUE", str(error), element) from error
-        if plain:
-            known[text] = value
-        return value
 
-    def _shape(self, element: xml.Element) -> Shape:
-        """Unit and phase from the attributes, remembered for the next amount with the same ones."""
+    def _shape(self, element: xml.Element) -> tuple[str, int | None]:
+        """Unit and phase from the attributes."""
         unit, phase = "", None
         seen: set[str] = set()
         for name, raw in xml.attributes(element):
@@ -193,7 +215,7 @@ class BlockReader:
         unit = unit or self.kind.default_unit
         if not unit:
             raise ValueRefused("INVALID_UNIT", "a usage must name its Unit", element)
-        return self._shapes.setdefault(tuple(element.items()), Shape(unit, phase, {}))
+        return unit, phase
 
     def _attribute(self, element: xml.Element, name: str, raw: str) -> str:
         namespace, local = xml.split(name)

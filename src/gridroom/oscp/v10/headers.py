@@ -87,13 +87,14 @@ def sort_blocks(tree: Tree, header: xml.Element | None) -> tuple[Blocks, Blocks]
     oscp: Blocks = {}
     for block in header if header is not None else ():
         namespace, local = xml.split(block.tag)
-        if not _is_ours(block):
+        marked = len(block.attrib) > 0
+        if marked and not _is_ours(block):
             continue
         if namespace == WSA and local in _ADDRESSING:
             addressing.setdefault(local, []).append(block)
         elif namespace in NAMESPACES and local.lower() in _OSCP:
             oscp.setdefault(tree.name(block), []).append(block)
-        elif _must_understand(block):
+        elif marked and _must_understand(block):
             fail(block, f"header {local[:64]} must be understood and is not known here", subcode="MustUnderstand")
     return addressing, oscp
 

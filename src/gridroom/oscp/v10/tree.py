@@ -18,12 +18,33 @@ NAMES = {
         *("Parties", "senderID", "receiverID", "Priority", "DateTime"),
         *("Forecast", "ForecastedBlock", "Adjustment", "CapacityBlock", "Usage", "UsageBlock", "EMSP"),
         *("Cable", "CableId", "Connection", "ConnectionReferenceId"),
-        *("Capacity", "RemainingCapacity", "StartTime", "EndTime"),
+        *("Capacity", "RemainingCapacity", "StartTime", "EndTime", "Value", "Unit", "UnitOfMeasure", "Phase"),
         *("HeartBeatTimeInterval", "ForecastTimeInterval", "CurrentTime"),
         *("Result", "Type", "Details", "Detail", "Code", "Level", "Message", "Description"),
     )
 }
 """Lower case spelling to the specification's. Source: OSCP 1.0 chapters 3 and 6."""
+
+EXACT = {space: {f"{{{space}}}{name}": name for name in NAMES.values()} for space in NAMESPACES}
+"""The specification's spelling, qualified, per service: what needs no thought."""
+
+HARMLESS = frozenset(
+    {
+        *("Parties", "senderID", "receiverID", "Priority", "DateTime"),
+        *("Connection", "ConnectionReferenceId", "EMSP", "Result"),
+    }
+)
+"""Names that say nothing of an amount or its time: where they do not belong they are ignored. Decision 35."""
+
+OF_AMOUNTS = frozenset({"unit", "unitofmeasure", "phase"})
+"""Attributes that change what a number means; they belong on the number. Decision 1."""
+
+FOREIGN = (
+    *("http://www.w3.org/2001/XMLSchema-instance", "http://www.w3.org/XML/1998/namespace"),
+    *("http://www.w3.org/2003/05/soap-encoding", "http://schemas.xmlsoap.org/soap/encoding/"),
+    *("http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"),
+)
+"""Namespaces of attributes that toolkits add and that say nothing. Decision 35."""
 
 MAX_KINDS = 200
 """Most kinds of deviation remembered for one message."""
@@ -38,7 +59,7 @@ class Tree:
 
     def __init__(self, namespace: str = "") -> None:
         self.namespace = namespace
-        self.tags: dict[str, str] = {}
+        self.tags: dict[str, str] = dict(EXACT.get(namespace, {}))
         self._notes: dict[tuple[int, str], tuple[str, int]] = {}
 
     def name(self, element: xml.Element) -> str:
@@ -71,6 +92,23 @@ class Tree:
             found.setdefault(self.name(child), []).append(child)
         found.pop("", None)
         return found
+
+    def harmless(self, element: xml.Element, name: str) -> bool:
+        """Whether a known name may be ignored where it does not belong; it is noted if so. Decision 35."""
+        if name not in HARMLESS:
+            return False
+        self.note(35, element, f"{name} does not belong here, ignored")
+        return True
+
+    def of_amount(self, element: xml.Element) -> str:
+        """Attribute of a container or block that only an amount may have, or empty; other unknown ones are noted."""
+        for name, _ in xml.attributes(element):
+            namespace, local = xml.split(name)
+            if local.lower() in OF_AMOUNTS:
+                return local
+            if namespace not in FOREIGN:
+                self.note(35, element, f"unknown attribute {local[:64]} ignored")
+        return ""
 
     def note(self, row: int, at: xml.Element | str, text: str) -> None:
         """Remember a deviation at an element or path; the same one again is only counted."""

@@ -39,9 +39,10 @@ MAX_DIGITS = 100
 SECOND = timedelta(seconds=1)
 _WIDE = Context(prec=3 * MAX_DIGITS)
 
-_PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]+))?(Z|[+-][0-9]{2}:[0-9]{2})?"
+    r"[ \t\r\n]*([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})"
+    r"(?:\.([0-9]+))?(Z|[+-][0-9]{2}:[0-9]{2})?[ \t\r\n]*"
 )
 _DECIMAL = re.compile(r"[ \t\r\n]*[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[ \t\r\n]*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -56,7 +57,7 @@ class Zone(Enum):
 
 
 def read_time(text: str) -> tuple[datetime, Zone]:
-    """A dateTime in UTC, fractions cut to the microsecond, and how it named its zone.
+    """A dateTime in UTC, fractions cut to the microsecond, and how it named its zone; outer white space is allowed.
 
     Raises:
         ValueError: Not a dateTime of XML Schema, or outside the years 1 to 9999.
@@ -68,7 +69,7 @@ def read_time(text: str) -> tuple[datetime, Zone]:
     >>> read_time("2015-04-09T08:02:49.1339663+02:00")[0].isoformat()
     '2015-04-09T06:02:49.133966+00:00'
     """
-    if _PLAIN_TIME.fullmatch(text) and text[11:13] != "24":
+    if _PLAIN_TIME.fullmatch(text):
         return datetime.fromisoformat(text), Zone.UTC
     found = _TIME.fullmatch(text)
     if found is None:
@@ -106,7 +107,7 @@ def read_end(moment: datetime) -> datetime:
     if moment.second != 59:
         return moment
     try:
-        return moment.replace(microsecond=0) + SECOND
+        return (moment.replace(microsecond=0) if moment.microsecond else moment) + SECOND
     except OverflowError as error:
         raise ValueError("the time lies outside the years 1 to 9999") from error
 
