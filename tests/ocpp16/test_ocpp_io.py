@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
 from gridroom.ocpp.errors import BrokenAnswerError, CallRefusedError, NoAnswerError, NotConnectedError, PayloadError
@@ -28,7 +29,7 @@ from gridroom.ocpp.messages import (
 )
 from gridroom.ocpp.metering import MeterReading, reading
 from gridroom.ocpp.profiles import Kind, Period, Profile, Purpose, Schedule
-from gridroom.ocpp.wire import Counts, Transport, pair
+from gridroom.ocpp.wire import ClosedError, Counts, Transport, pair
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PLAN = SetChargingProfile(1, Profile(1, 0, Purpose.TX, Kind.ABSOLUTE, Schedule((Period(0, 1600),), NOW)))
@@ -378,6 +379,173 @@ async def test_a_kept_line_comes_back(csms: Csms, heard: Heard, link: Linker) ->
     assert station.connected
     assert len(came) == 2
     keeping.cancel()
+
+
+async def test_a_kept_line_is_tried_again_while_the_cso_is_away_and_given_up_for_no_failure(
+    csms: Csms, heard: Heard, door: str, client_tls: ssl.SSLContext
+) -> None:
+    station = StationLink("s1", dial_tls(door, "s1", "wrong", client_tls), accept, Counts())
+    tries: list[int] = []
+
+    async def back() -> None:
+        tries.append(1)
+
+    keeping = asyncio.create_task(station.keep(back, 0.01))
+    await asyncio.sleep(0.1)
+    assert (tries, station.connected) == ([], False)
+    station._dial = dial_tls(door, "s1", "secret-s1", client_tls)
+    async with asyncio.timeout(10):
+        while not tries:  # the wait between two tries grows, to one second at most here
+            await asyncio.sleep(0.01)
+    assert station.connected
+    keeping.cancel()
+    await station.close()
+
+
+async def test_a_line_that_is_hung_up_in_the_first_moment_is_dialled_again(csms: Csms, heard: Heard) -> None:
+    station = StationLink("s1", csms.dial("s1"), accept, Counts())
+    came: list[int] = []
+
+    async def back() -> None:
+        came.append(1)
+        await station.close()
+
+    keeping = asyncio.create_task(station.keep(back, 0.001))
+    async with asyncio.timeout(10):
+        while len(came) < 2:
+            await asyncio.sleep(0.001)
+    keeping.cancel()
+    await station.close()
+
+
+async def test_a_station_obeys_only_what_is_meant_for_stations(csms: Csms, link: Linker) -> None:
+    await (await link()).call(Heartbeat())
+    line = csms._lines["s1"]
+    with pytest.raises(CallRefusedError) as refused:
+        await line.call("Heartbeat", {})
+    assert (refused.value.code, refused.value.description) == ("NotImplemented", "a station does not take this")
+
+
+async def test_a_cso_takes_no_profile_from_a_station(csms: Csms, link: Linker) -> None:
+    station = await link()
+    with pytest.raises(CallRefusedError) as refused:
+        await station.call(PLAN)
+    assert refused.value.code == "NotImplemented"
+
+
+async def test_the_door_opens_only_for_somebody_who_listens() -> None:
+    with pytest.raises(RuntimeError, match=r"set Csms\.handler"):
+        await Csms(lambda: NOW).accept("s1", pair()[0])
+
+
+async def test_dropping_a_station_that_is_not_there_changes_nothing(csms: Csms, heard: Heard) -> None:
+    await csms.drop("s9")
+    assert heard.events == []
+
+
+async def test_a_server_that_speaks_no_ocpp_is_told_apart(
+    server_tls: ssl.SSLContext, client_tls: ssl.SSLContext
+) -> None:
+    async def silent(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    async with serve(silent, "127.0.0.1", 0, ssl=server_tls) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        with pytest.raises(NotConnectedError, match=r"does not speak OCPP 1\.6"):
+            await dial_tls(f"wss://localhost:{port}/ocpp", "s1", "p", client_tls)()
+
+
+async def test_an_answer_that_comes_after_the_line_was_lost_goes_nowhere(csms: Csms, heard: Heard) -> None:
+    station = await raw(csms)
+    started = asyncio.Event()
+
+    async def slow(identity: str, boot: BootNotification) -> bool:
+        started.set()
+        await asyncio.sleep(0.05)
+        return True
+
+    heard.boot = slow  # type: ignore[method-assign]
+    await station.send('[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]')
+    await started.wait()
+    await csms._lines["s1"]._transport.close()
+    await asyncio.sleep(0.1)
+    assert heard.events == [("connected", "s1"), ("disconnected", "s1")]
+    with pytest.raises(ClosedError):
+        await station.recv()
+
+
+class Broken:
+    """A connection that gives what it was told to give, and takes nothing any more, or once."""
+
+    def __init__(self, *texts: str, takes: int = 0) -> None:
+        self.texts, self.takes, self.sent = list(texts), takes, asyncio.Event()
+        self.id = ""
+
+    async def send(self, message: str) -> None:
+        self.sent.set()
+        if not self.takes:
+            raise ClosedError
+        self.id = message.split('"')[1]
+
+    async def recv(self) -> str:
+        if not self.texts:
+            raise ClosedError
+        if self.takes:
+            await self.sent.wait()
+        text = self.texts.pop(0)
+        if not text:
+            await asyncio.Event().wait()
+        return text.replace("ID", self.id)
+
+    async def close(self) -> None:
+        self.texts = []
+
+
+async def test_an_answer_that_cannot_be_sent_ends_the_work_and_nothing_else() -> None:
+    counts, transport = Counts(), Broken('[2,"1","Heartbeat",{}]', "")
+
+    async def answer(request: object) -> dict[str, Any]:
+        return {"currentTime": "2026-01-05T12:00:00Z"}
+
+    running = asyncio.create_task(Line("left", transport, answer, counts).run())
+    await asyncio.wait_for(transport.sent.wait(), 1)
+    assert counts.received["Heartbeat"] == 1
+    assert not running.done()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_an_answer_in_the_last_moment_of_a_line_still_counts() -> None:
+    transport = Broken('[3,"ID",{"currentTime":"2026-01-05T12:00:00Z"}]', takes=1)
+
+    async def answer(request: object) -> dict[str, Any]:
+        return {}
+
+    line = Line("left", transport, answer, Counts())
+    running = asyncio.create_task(line.run())
+    assert await asyncio.wait_for(line.call("Heartbeat", {}), 1) == {"currentTime": "2026-01-05T12:00:00Z"}
+    await running
+
+
+async def test_a_closed_end_of_a_pair_neither_sends_nor_receives() -> None:
+    one, other = pair()
+    await one.close()
+    for action in (one.send("x"), one.recv(), other.recv()):
+        with pytest.raises(ClosedError):
+            await action
+
+
+async def test_a_call_on_a_closed_pair_is_a_lost_line() -> None:
+    near, _ = pair()
+
+    async def answer(request: object) -> dict[str, Any]:
+        return {}
+
+    line = Line("left", near, answer, Counts())
+    await near.close()
+    with pytest.raises(NotConnectedError, match="the line was lost"):
+        await line.call("Heartbeat", {})
 
 
 async def test_a_pair_passes_texts_both_ways_until_one_end_closes() -> None:

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gridroom.ocpp.composite import composite
 from gridroom.ocpp.errors import PayloadError
 from gridroom.ocpp.profiles import (
+    OF_THE_STATION,
     ClearChargingProfile,
     Kind,
     Period,
@@ -20,7 +22,6 @@ from gridroom.ocpp.profiles import (
     Stack,
     Transaction,
     clear,
-    composite,
     end_transaction,
     install,
     limit_at,
@@ -39,7 +40,7 @@ def entry(
     start = known.pop("start", NOON)
     duration = known.pop("duration_s", None)
     schedule = Schedule(tuple(Period(s, ca) for s, ca in periods), start, duration)  # type: ignore[arg-type]
-    place = 0 if purpose is Purpose.CHARGE_POINT_MAX else connector
+    place = 0 if purpose in OF_THE_STATION else connector
     return SetChargingProfile(place, Profile(stack_level=level, purpose=purpose, schedule=schedule, **known))  # type: ignore[arg-type]
 
 
@@ -70,6 +71,14 @@ def test_the_charge_point_maximum_bounds_everything() -> None:
     stack = (entry(Purpose.TX, (0, 3200)), entry(Purpose.CHARGE_POINT_MAX, (0, 2000), (60, 500), (120, 2500)))
     assert limits(stack) == [(0, 2000), (60, 500), (120, 2500)]
     assert limits((entry(Purpose.CHARGE_POINT_MAX, (0, 2000)),)) == [(0, 600)]
+
+
+def test_external_constraints_bound_everything_beside_the_charge_point_maximum() -> None:
+    external = entry(Purpose.EXTERNAL_CONSTRAINTS, (0, 1800), (60, 2500), id=1)
+    stack = (entry(Purpose.TX, (0, 3200)), entry(Purpose.CHARGE_POINT_MAX, (0, 2000), id=2), external)
+    assert limits(stack) == [(0, 1800), (60, 2000)]
+    with pytest.raises(PayloadError, match="belongs to connector 0"):
+        SetChargingProfile(1, external.profile)
 
 
 def test_validity_is_half_open() -> None:
@@ -171,9 +180,7 @@ def entries(draw: st.DrawFn) -> SetChargingProfile:
     periods = tuple(Period(s, draw(st.integers(0, 3200)), draw(st.sampled_from((1, 3)))) for s in [0, *starts])
     moments = st.integers(-3_000_000, 3_000_000).map(lambda ms: NOON + timedelta(milliseconds=ms))
     schedule = Schedule(periods, draw(moments), draw(st.none() | st.integers(1, 5000)))
-    connector = (
-        0 if purpose is Purpose.CHARGE_POINT_MAX else draw(st.sampled_from((1,) if purpose is Purpose.TX else (0, 1)))
-    )
+    connector = 0 if purpose in OF_THE_STATION else draw(st.sampled_from((1,) if purpose is Purpose.TX else (0, 1)))
     profile = Profile(
         draw(st.integers(0, 9)),
         draw(st.integers(0, 4)),
@@ -204,7 +211,7 @@ def test_a_composite_never_allows_more_than_the_stack_at_any_moment(stack: Stack
 @given(stacks, st.integers(0, 3599))
 def test_the_charge_point_maximum_is_never_passed(stack: Stack, after_s: int) -> None:
     at = NOON + timedelta(seconds=after_s)
-    most = tuple(e for e in stack if e.profile.purpose is Purpose.CHARGE_POINT_MAX)
+    most = tuple(e for e in stack if e.profile.purpose in OF_THE_STATION)
     without = limit_at(tuple(e for e in stack if e not in most), 1, at, TX, SAFE)
     held = limit_at(stack, 1, at, TX, SAFE)
     assert held.limit_ca == min(without.limit_ca, limit_at(most, 1, at, TX, Period(0, 10**6)).limit_ca)

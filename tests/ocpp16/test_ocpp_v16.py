@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ocpp import messages
 
-from gridroom.ocpp import v16
+from gridroom.ocpp import fields, v16
 from gridroom.ocpp.errors import PayloadError
+from gridroom.ocpp.fields import Payload
 from gridroom.ocpp.messages import (
     Authorize,
     BootNotification,
@@ -61,11 +62,11 @@ REQUESTS: list[Request] = [
 ]
 
 
-async def wire(action: str, payload: v16.Payload) -> v16.Payload:
+async def wire(action: str, payload: Payload) -> Payload:
     """The payload as it arrives, after the schema of the package `ocpp` found nothing wrong."""
     call = messages.unpack(messages.Call("1", action, payload).to_json())
     await messages.validate_payload(call, "1.6")
-    found: v16.Payload = call.payload
+    found: Payload = call.payload
     return found
 
 
@@ -198,9 +199,31 @@ def test_a_broken_payload_names_the_field(action: str, place: list[str | int], v
     assert error.value.path == field
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-05T12:00:00Z",
+        "2026-01-05t12:00:00.0000000z",
+        "2026-01-05 12:00:00+00:00",
+        "2026-01-05T13:30+0130",
+        "2026-01-05T04:00:00-08:00",
+    ],
+)
+def test_times_are_read_as_stations_in_the_field_write_them(text: str) -> None:
+    assert fields.time({"t": text}, "t") == datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-01-05", "20260105T120000Z", "12:00:00Z", "2026-W02-1T12:00Z", "9999-12-31T24:00Z"]
+)
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(PayloadError, match="is not a time"):
+        fields.time({"t": text}, "t")
+
+
 def test_a_time_without_a_zone_is_utc() -> None:
-    assert v16.read_time({"t": "2026-01-05T12:00:00"}, "t") == datetime(2026, 1, 5, 12, tzinfo=UTC)
-    assert v16.read_time({"t": "2026-01-05T13:00:00+01:00"}, "t") == datetime(2026, 1, 5, 12, tzinfo=UTC)
+    assert fields.time({"t": "2026-01-05T12:00:00"}, "t") == datetime(2026, 1, 5, 12, tzinfo=UTC)
+    assert fields.time({"t": "2026-01-05T13:00:00+01:00"}, "t") == datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("phases", [0, 4])

@@ -1,4 +1,7 @@
-"""What a CSO hears from its stations."""
+"""What a CSO hears from its stations.
+
+Source: OCPP 1.6 chapter 4 (operations that a charge point begins).
+"""
 
 from datetime import datetime
 from typing import Protocol

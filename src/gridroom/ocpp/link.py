@@ -1,4 +1,7 @@
-"""A station's end of its line to the CSO: connect, call, answer, come back after a loss."""
+"""A station's end of its line to the CSO: connect, call, answer, come back after a loss.
+
+Source: OCPP 1.6 section 4.2 (BootNotification), OCPP-J 1.6 chapter 5 (connections).
+"""
 
 import asyncio
 import random
@@ -9,9 +12,9 @@ import structlog
 
 from gridroom.ocpp import v16
 from gridroom.ocpp.errors import CallRefusedError, NotConnectedError, OcppError
+from gridroom.ocpp.fields import Payload
 from gridroom.ocpp.io import TIMEOUT_S, Line
 from gridroom.ocpp.messages import ClearChargingProfile, Request, SetChargingProfile
-from gridroom.ocpp.v16 import Payload
 from gridroom.ocpp.wire import Counts, Dial
 
 log = structlog.get_logger()

@@ -85,6 +85,7 @@ Request = (
     | SetChargingProfile
     | ClearChargingProfile
 )
+"""Whatever a station or a CSO may ask of the other."""
 
 __all__ = [
     "Authorize",

@@ -12,10 +12,19 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from gridroom.ocpp.errors import PayloadError
 
 PHASES = ("L1", "L2", "L3")
+"""Names of the phases in a sample."""
+
 CURRENT = "Current.Import"
+"""Measurand of a current drawn. [A]"""
+
 REGISTER = "Energy.Active.Import.Register"
+"""Measurand of the meter's register. [Wh]"""
+
 PERIODIC = "Sample.Periodic"
+"""Context of a reading taken at its regular time."""
+
 WH_PER_UNIT = {"Wh": Decimal(1), "kWh": Decimal(1000)}
+"""Units of energy, in Wh."""
 
 
 @dataclass(frozen=True)

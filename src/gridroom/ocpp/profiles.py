@@ -13,11 +13,16 @@ from gridroom.ocpp.errors import PayloadError
 
 
 class Purpose(StrEnum):
-    """What a profile is for (section 3.13.2)."""
+    """What a profile is for (section 3.13.2). External constraints: OSCP 1.0 section 4.2.1.2, OCPP 2.0.1; not 1.6."""
 
+    EXTERNAL_CONSTRAINTS = "ChargePointExternalConstraints"
     CHARGE_POINT_MAX = "ChargePointMaxProfile"
     TX_DEFAULT = "TxDefaultProfile"
     TX = "TxProfile"
+
+
+OF_THE_STATION = (Purpose.CHARGE_POINT_MAX, Purpose.EXTERNAL_CONSTRAINTS)
+"""Purposes that bound the whole station, whatever else it holds."""
 
 
 class Kind(StrEnum):
@@ -36,6 +41,7 @@ class Recurrency(StrEnum):
 
 
 CYCLE = {Recurrency.DAILY: timedelta(days=1), Recurrency.WEEKLY: timedelta(days=7)}
+"""After how long a recurring profile begins anew."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +137,8 @@ class SetChargingProfile:
         purpose = self.profile.purpose
         if self.connector < 0:
             raise PayloadError("connectorId", f"{self.connector} is negative")
-        if purpose is Purpose.CHARGE_POINT_MAX and self.connector != 0:
-            raise PayloadError("connectorId", "a ChargePointMaxProfile belongs to connector 0")
+        if purpose in OF_THE_STATION and self.connector != 0:
+            raise PayloadError("connectorId", f"a {purpose} belongs to connector 0")
         if purpose is Purpose.TX and self.connector == 0:
             raise PayloadError("connectorId", "a TxProfile belongs to a connector, not to connector 0")
 
@@ -148,6 +154,7 @@ class ClearChargingProfile:
 
 
 Stack = tuple[SetChargingProfile, ...]
+"""The profiles that a station holds."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +245,7 @@ def _holding(stack: Stack, purpose: Purpose, connector: int, at: datetime, tx: T
 
 
 def limit_at(stack: Stack, connector: int, at: datetime, transaction: Transaction | None, otherwise: Period) -> Period:
-    """What a connector may draw at one moment: TxProfile before TxDefaultProfile, never above ChargePointMaxProfile.
+    """What a connector may draw at one moment: TxProfile before TxDefaultProfile, never above what bounds the station.
 
     Args:
         stack: The profiles that the station holds.
@@ -255,50 +262,9 @@ def limit_at(stack: Stack, connector: int, at: datetime, transaction: Transactio
         or _holding(stack, Purpose.TX_DEFAULT, connector, at, transaction)
         or otherwise
     )
-    most = _holding(stack, Purpose.CHARGE_POINT_MAX, 0, at, transaction)
-    if most is None:
-        return Period(0, held.limit_ca, held.phases)
-    return Period(0, min(held.limit_ca, most.limit_ca), min(held.phases, most.phases))
-
-
-def composite(
-    stack: Stack,
-    connector: int,
-    start: datetime,
-    seconds: int,
-    transaction: Transaction | None = None,
-    *,
-    otherwise: Period,
-) -> tuple[Period, ...]:
-    """What a connector may draw over a span of time (GetCompositeSchedule, section 3.13.3).
-
-    Args:
-        stack: The profiles that the station holds.
-        connector: Its number, from 1.
-        start: Start of the span. [UTC]
-        seconds: Its length. [s]
-        transaction: The connector's running transaction, if any.
-        otherwise: What holds where neither a TxProfile nor a TxDefaultProfile does.
-
-    Returns:
-        Periods from `start`, the first at 0 s, equal neighbours joined. Where limits change within a second, the
-        lowest holds for that second.
-
-    >>> composite((), 1, datetime.fromisoformat("2026-01-01T00:00Z"), 60, otherwise=Period(0, 600))
-    (Period(start_s=0, limit_ca=600, phases=3),)
-    """
-    second = timedelta(seconds=1)
-    moments = boundaries((entry.profile for entry in stack), start, start + seconds * second, transaction)
-    cuts = {(moment - start) // second for moment in moments} | {-((start - moment) // second) for moment in moments}
-    found: list[Period] = []
-    for cut in sorted(cut for cut in cuts if cut < seconds):
-        begin = start + cut * second
-        within = [begin, *(moment for moment in moments if begin < moment < begin + second)]
-        limits = [limit_at(stack, connector, moment, transaction, otherwise) for moment in within]
-        period = Period(cut, min(limit.limit_ca for limit in limits), min(limit.phases for limit in limits))
-        if not found or (found[-1].limit_ca, found[-1].phases) != (period.limit_ca, period.phases):
-            found.append(period)
-    return tuple(found)
+    found = [held, *(_holding(stack, purpose, 0, at, transaction) for purpose in OF_THE_STATION)]
+    holding = [period for period in found if period is not None]
+    return Period(0, min(period.limit_ca for period in holding), min(period.phases for period in holding))
 
 
 def boundaries(

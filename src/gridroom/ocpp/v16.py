@@ -1,16 +1,16 @@
 """OCPP 1.6: our values to and from the payloads on the wire.
 
 `write` gives the action and payload of a request, `read` takes them apart; both keep OCPP's names, written out one
-by one. Source: OCPP 1.6 (edition 2) chapters 6 and 7.
+by one. Charging profiles and meter values pass through what they state (`v16_charging.py`, `v16_metering.py`); the
+other messages are here. Source: OCPP 1.6 (edition 2) chapters 6 and 7.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
-from enum import StrEnum
-from typing import Any, TypeVar
+from collections.abc import Callable
 
+from gridroom.ocpp import fields, times, understood, v16_charging, v16_metering
 from gridroom.ocpp.errors import PayloadError
+from gridroom.ocpp.fields import Body, Payload, maybe, present
+from gridroom.ocpp.losses import Loss
 from gridroom.ocpp.messages import (
     Authorize,
     BootNotification,
@@ -24,15 +24,8 @@ from gridroom.ocpp.messages import (
     StatusNotification,
     StopTransaction,
 )
-from gridroom.ocpp.metering import MeterReading, Sample
-from gridroom.ocpp.profiles import Kind, Period, Profile, Purpose, Recurrency, Schedule
-
-Payload = dict[str, Any]
-VOLTAGE_V = 230
-LONGEST_S = 366 * 86_400
-LARGEST_CA = 1_000_000
-T = TypeVar("T")
-E = TypeVar("E", bound=StrEnum)
+from gridroom.ocpp.profiles import Purpose
+from gridroom.ocpp.stated import RateUnit, Stated, StatedCharging
 
 
 def write(request: Request, *, rate_unit: str = "A") -> tuple[str, Payload]:
@@ -44,46 +37,39 @@ def write(request: Request, *, rate_unit: str = "A") -> tuple[str, Payload]:
     """
     match request:
         case SetChargingProfile():
-            return "SetChargingProfile", {
-                "connectorId": request.connector,
-                "csChargingProfiles": _write_profile(request.profile, rate_unit),
-            }
+            return write_stated(understood.state(request, RateUnit(rate_unit)), [])
         case ClearChargingProfile():
-            return "ClearChargingProfile", _present(
+            return "ClearChargingProfile", present(
                 id=request.id,
                 connectorId=request.connector,
                 chargingProfilePurpose=request.purpose,
                 stackLevel=request.stack_level,
             )
         case MeterValues():
-            return "MeterValues", _present(
-                connectorId=request.connector,
-                transactionId=request.transaction_id,
-                meterValue=[_write_reading(reading) for reading in request.readings],
-            )
+            return write_stated(understood.state_readings(request), [])
         case StartTransaction():
             return "StartTransaction", {
                 "connectorId": request.connector,
                 "idTag": request.id_tag,
                 "meterStart": request.meter_start_wh,
-                "timestamp": write_time(request.at),
+                "timestamp": times.write(request.at),
             }
         case StopTransaction():
             return "StopTransaction", {
                 "transactionId": request.transaction_id,
                 "meterStop": request.meter_stop_wh,
-                "timestamp": write_time(request.at),
+                "timestamp": times.write(request.at),
                 "reason": request.reason,
             }
         case StatusNotification():
-            return "StatusNotification", _present(
+            return "StatusNotification", present(
                 connectorId=request.connector,
                 errorCode=request.error,
                 status=request.status,
-                timestamp=None if request.at is None else write_time(request.at),
+                timestamp=None if request.at is None else times.write(request.at),
             )
         case BootNotification():
-            return "BootNotification", _present(
+            return "BootNotification", present(
                 chargePointVendor=request.vendor,
                 chargePointModel=request.model,
                 chargePointSerialNumber=request.serial or None,
@@ -91,11 +77,11 @@ def write(request: Request, *, rate_unit: str = "A") -> tuple[str, Payload]:
             )
         case Authorize():
             return "Authorize", {"idTag": request.id_tag}
-        case Heartbeat():
+        case _:
             return "Heartbeat", {}
 
 
-def read(action: str, payload: Mapping[str, Any]) -> Request:
+def read(action: str, payload: Body) -> Request:
     """The request that a payload holds.
 
     Args:
@@ -108,266 +94,104 @@ def read(action: str, payload: Mapping[str, Any]) -> Request:
     return _READERS[action](payload)
 
 
-def acknowledged(action: str, answer: Mapping[str, Any]) -> bool:
+def read_stated(action: str, payload: Body, lost: list[Loss]) -> Stated:
+    """What a SetChargingProfile or MeterValues states, for a conversion.
+
+    Args:
+        action: Its action.
+        payload: Its payload.
+        lost: Gets what cannot be kept.
+
+    Raises:
+        PayloadError: It cannot be read, or is another action.
+    """
+    match action:
+        case "SetChargingProfile":
+            return v16_charging.read_charging(payload, lost)
+        case "MeterValues":
+            return v16_metering.read_readings(payload, lost)
+        case _:
+            raise PayloadError(action[:40], "is not converted, only SetChargingProfile and MeterValues are")
+
+
+def write_stated(stated: Stated, lost: list[Loss]) -> tuple[str, Payload]:
+    """Action and payload that state it, in the words of OCPP 1.6.
+
+    Raises:
+        PayloadError: OCPP 1.6 cannot say it, and nothing near it is safe.
+    """
+    if isinstance(stated, StatedCharging):
+        return "SetChargingProfile", v16_charging.write_charging(stated, lost)
+    return "MeterValues", v16_metering.write_readings(stated, lost)
+
+
+def acknowledged(action: str, answer: Body) -> bool:
     """Whether an answer says yes: Accepted, or anything at all to a message that cannot be refused."""
     if action in ("StartTransaction", "Authorize"):
-        return bool(_object(answer, "idTagInfo").get("status") == "Accepted")
+        return bool(fields.object_(answer, "idTagInfo").get("status") == "Accepted")
     return bool(answer.get("status", "Accepted") == "Accepted")
 
 
-def transaction_id(answer: Mapping[str, Any]) -> int:
+def transaction_id(answer: Body) -> int:
     """The number that the CSO gave a transaction, out of StartTransaction.conf."""
-    return _whole(answer, "transactionId", least=None)
+    return fields.any_whole(answer, "transactionId")
 
 
-def write_time(at: datetime) -> str:
-    """A moment as OCPP writes it, in UTC to the millisecond.
-
-    >>> write_time(datetime(2026, 1, 1, 12, tzinfo=UTC))
-    '2026-01-01T12:00:00.000Z'
-    """
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def read_time(payload: Mapping[str, Any], key: str) -> datetime:
-    """A moment out of a payload; without a zone it is UTC (section 3.4 asks for UTC)."""
-    text = _text(payload, key)
-    try:
-        at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise PayloadError(key, f"{text!r} is not a time") from None
-
-
-def _write_profile(profile: Profile, rate_unit: str) -> Payload:
-    schedule = _present(
-        duration=profile.schedule.duration_s,
-        startSchedule=None if profile.schedule.start is None else write_time(profile.schedule.start),
-        chargingRateUnit=rate_unit,
-        chargingSchedulePeriod=[_write_period(period, rate_unit) for period in profile.schedule.periods],
-    )
-    return _present(
-        chargingProfileId=profile.id,
-        transactionId=profile.transaction_id,
-        stackLevel=profile.stack_level,
-        chargingProfilePurpose=profile.purpose,
-        chargingProfileKind=profile.kind,
-        recurrencyKind=profile.recurrency,
-        validFrom=None if profile.valid_from is None else write_time(profile.valid_from),
-        validTo=None if profile.valid_to is None else write_time(profile.valid_to),
-        chargingSchedule=schedule,
-    )
-
-
-def _write_period(period: Period, rate_unit: str) -> Payload:
-    """A period with its limit in tenths, rounded down; in W it is that of the phases together."""
-    if rate_unit == "A":
-        limit = Decimal(period.limit_ca // 10).scaleb(-1)
-    else:
-        limit = Decimal(period.limit_ca * VOLTAGE_V * period.phases // 100)
-    return {"startPeriod": period.start_s, "limit": float(limit), "numberPhases": period.phases}
-
-
-def _read_set_charging_profile(payload: Mapping[str, Any]) -> SetChargingProfile:
-    body = _object(payload, "csChargingProfiles")
-    profile = Profile(
-        id=_whole(body, "chargingProfileId", least=None),
-        stack_level=_whole(body, "stackLevel"),
-        purpose=_one_of(body, "chargingProfilePurpose", Purpose),
-        kind=_one_of(body, "chargingProfileKind", Kind),
-        schedule=_read_schedule(_object(body, "chargingSchedule")),
-        transaction_id=_maybe(body, "transactionId", lambda b, k: _whole(b, k, least=None)),
-        valid_from=_maybe(body, "validFrom", read_time),
-        valid_to=_maybe(body, "validTo", read_time),
-        recurrency=_maybe(body, "recurrencyKind", lambda b, k: _one_of(b, k, Recurrency)),
-    )
-    return SetChargingProfile(_whole(payload, "connectorId"), profile)
-
-
-def _read_schedule(body: Mapping[str, Any]) -> Schedule:
-    unit = _text(body, "chargingRateUnit")
-    if unit not in ("A", "W"):
-        raise PayloadError("chargingRateUnit", f"{unit!r} is neither A nor W")
-    periods = body.get("chargingSchedulePeriod")
-    if not isinstance(periods, list):
-        raise PayloadError("chargingSchedulePeriod", "is not a list")
-    return Schedule(
-        periods=tuple(_read_period(period, unit) for period in periods),
-        start=_maybe(body, "startSchedule", read_time),
-        duration_s=_maybe(body, "duration", lambda b, k: _whole(b, k, most=LONGEST_S)),
-    )
-
-
-def _read_period(body: object, unit: str) -> Period:
-    if not isinstance(body, Mapping):
-        raise PayloadError("chargingSchedulePeriod", "an entry is not an object")
-    named = _maybe(body, "numberPhases", lambda b, k: _whole(b, k, least=1, most=3))
-    phases = 3 if named is None else named
-    limit = _number(body, "limit")
-    per_phase = limit if unit == "A" else limit / (VOLTAGE_V * phases)
-    if not 0 <= per_phase * 100 <= LARGEST_CA:
-        raise PayloadError("limit", f"{limit} {unit} is out of range")
-    limit_ca = int((per_phase * 100).to_integral_value(ROUND_FLOOR))
-    return Period(_whole(body, "startPeriod", most=LONGEST_S), limit_ca, phases)
-
-
-def _read_clear_charging_profile(payload: Mapping[str, Any]) -> ClearChargingProfile:
+def _read_clear_charging_profile(payload: Body) -> ClearChargingProfile:
     return ClearChargingProfile(
-        id=_maybe(payload, "id", lambda b, k: _whole(b, k, least=None)),
-        connector=_maybe(payload, "connectorId", _whole),
-        purpose=_maybe(payload, "chargingProfilePurpose", lambda b, k: _one_of(b, k, Purpose)),
-        stack_level=_maybe(payload, "stackLevel", _whole),
+        id=maybe(payload, "id", fields.any_whole),
+        connector=maybe(payload, "connectorId", fields.whole),
+        purpose=maybe(payload, "chargingProfilePurpose", lambda b, k: fields.one_of(b, k, Purpose)),
+        stack_level=maybe(payload, "stackLevel", fields.whole),
     )
 
 
-def _write_reading(reading: MeterReading) -> Payload:
-    return {
-        "timestamp": write_time(reading.timestamp),
-        "sampledValue": [
-            _present(
-                value=str(sample.value),
-                context=sample.context,
-                measurand=sample.measurand,
-                phase=sample.phase or None,
-                unit=sample.unit or None,
-            )
-            for sample in reading.samples
-        ],
-    }
-
-
-def _read_meter_values(payload: Mapping[str, Any]) -> MeterValues:
-    values = payload.get("meterValue")
-    if not isinstance(values, list):
-        raise PayloadError("meterValue", "is not a list")
-    readings = tuple(_read_reading(value) for value in values)
-    for reading in readings:
-        reading.currents_ca()
-        reading.register_wh()
-    number = _maybe(payload, "transactionId", lambda b, k: _whole(b, k, least=None))
-    return MeterValues(_whole(payload, "connectorId"), number, readings)
-
-
-def _read_reading(body: object) -> MeterReading:
-    if not isinstance(body, Mapping) or not isinstance(body.get("sampledValue"), list):
-        raise PayloadError("meterValue", "an entry has no list of sampled values")
-    # A signed value is not a number: it stays out until its signature can be verified.
-    raw = [sample for sample in body["sampledValue"] if not _is_signed(sample)]
-    return MeterReading(read_time(body, "timestamp"), tuple(_read_sample(sample) for sample in raw))
-
-
-def _is_signed(body: object) -> bool:
-    return isinstance(body, Mapping) and body.get("format") == "SignedData"
-
-
-def _read_sample(body: object) -> Sample:
-    if not isinstance(body, Mapping):
-        raise PayloadError("sampledValue", "an entry is not an object")
-    return Sample(
-        measurand=_maybe(body, "measurand", _text) or "Energy.Active.Import.Register",
-        value=_number(body, "value"),
-        unit=_maybe(body, "unit", _text) or "",
-        phase=_maybe(body, "phase", _text) or "",
-        context=_maybe(body, "context", _text) or "Sample.Periodic",
-    )
-
-
-def _read_start_transaction(payload: Mapping[str, Any]) -> StartTransaction:
+def _read_start_transaction(payload: Body) -> StartTransaction:
     return StartTransaction(
-        connector=_whole(payload, "connectorId", least=1),
-        id_tag=_text(payload, "idTag"),
-        meter_start_wh=_whole(payload, "meterStart", least=None),
-        at=read_time(payload, "timestamp"),
+        connector=fields.whole(payload, "connectorId", least=1),
+        id_tag=fields.text(payload, "idTag"),
+        meter_start_wh=fields.any_whole(payload, "meterStart"),
+        at=fields.time(payload, "timestamp"),
     )
 
 
-def _read_stop_transaction(payload: Mapping[str, Any]) -> StopTransaction:
+def _read_stop_transaction(payload: Body) -> StopTransaction:
     return StopTransaction(
-        transaction_id=_whole(payload, "transactionId", least=None),
-        meter_stop_wh=_whole(payload, "meterStop", least=None),
-        at=read_time(payload, "timestamp"),
-        reason=_maybe(payload, "reason", _text) or "Local",
+        transaction_id=fields.any_whole(payload, "transactionId"),
+        meter_stop_wh=fields.any_whole(payload, "meterStop"),
+        at=fields.time(payload, "timestamp"),
+        reason=maybe(payload, "reason", fields.text) or "Local",
     )
 
 
-def _read_status_notification(payload: Mapping[str, Any]) -> StatusNotification:
+def _read_status_notification(payload: Body) -> StatusNotification:
     return StatusNotification(
-        connector=_whole(payload, "connectorId"),
-        status=_one_of(payload, "status", Status),
-        at=_maybe(payload, "timestamp", read_time),
-        error=_text(payload, "errorCode"),
+        connector=fields.whole(payload, "connectorId"),
+        status=fields.one_of(payload, "status", Status),
+        at=maybe(payload, "timestamp", fields.time),
+        error=fields.text(payload, "errorCode"),
     )
 
 
-def _read_boot_notification(payload: Mapping[str, Any]) -> BootNotification:
+def _read_boot_notification(payload: Body) -> BootNotification:
     return BootNotification(
-        vendor=_text(payload, "chargePointVendor"),
-        model=_text(payload, "chargePointModel"),
-        serial=_maybe(payload, "chargePointSerialNumber", _text) or "",
-        firmware=_maybe(payload, "firmwareVersion", _text) or "",
+        vendor=fields.text(payload, "chargePointVendor"),
+        model=fields.text(payload, "chargePointModel"),
+        serial=maybe(payload, "chargePointSerialNumber", fields.text) or "",
+        firmware=maybe(payload, "firmwareVersion", fields.text) or "",
     )
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any]], Request]] = {
+_READERS: dict[str, Callable[[Body], Request]] = {
     "BootNotification": _read_boot_notification,
-    "Authorize": lambda payload: Authorize(_text(payload, "idTag")),
+    "Authorize": lambda payload: Authorize(fields.text(payload, "idTag")),
     "Heartbeat": lambda _: Heartbeat(),
     "StatusNotification": _read_status_notification,
     "StartTransaction": _read_start_transaction,
     "StopTransaction": _read_stop_transaction,
-    "MeterValues": _read_meter_values,
-    "SetChargingProfile": _read_set_charging_profile,
+    "MeterValues": lambda payload: understood.readings(v16_metering.read_readings(payload, [])),
+    "SetChargingProfile": lambda payload: understood.charging(v16_charging.read_charging(payload, [])),
     "ClearChargingProfile": _read_clear_charging_profile,
 }
 ACTIONS = frozenset(_READERS)
-
-
-def _present(**fields: object) -> Payload:
-    """The fields that are given."""
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _maybe(body: Mapping[str, Any], key: str, reader: Callable[[Mapping[str, Any], str], T]) -> T | None:
-    return None if body.get(key) is None else reader(body, key)
-
-
-def _object(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = body.get(key)
-    if not isinstance(value, Mapping):
-        raise PayloadError(key, "is missing" if value is None else "is not an object")
-    return value
-
-
-def _text(body: Mapping[str, Any], key: str) -> str:
-    value = body.get(key)
-    if not isinstance(value, str):
-        raise PayloadError(key, "is missing" if value is None else "is not a text")
-    return value
-
-
-def _whole(body: Mapping[str, Any], key: str, least: int | None = 0, most: int = 2**53) -> int:
-    value = body.get(key)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise PayloadError(key, "is missing" if value is None else f"{value!r} is not a whole number")
-    if not (-most if least is None else least) <= value <= most:
-        raise PayloadError(key, f"{value} is out of range")
-    return value
-
-
-def _number(body: Mapping[str, Any], key: str) -> Decimal:
-    value = body.get(key)
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        raise PayloadError(key, f"{value!r} is not a number") from None
-    if not number.is_finite() or abs(number) > 10**12:
-        raise PayloadError(key, f"{value!r} is out of range")
-    return number
-
-
-def _one_of(body: Mapping[str, Any], key: str, choices: type[E]) -> E:
-    text = _text(body, key)
-    try:
-        return choices(text)
-    except ValueError:
-        raise PayloadError(key, f"{text!r} is none of {', '.join(choices)}") from None
+"""Names of the requests that are read."""

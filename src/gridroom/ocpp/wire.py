@@ -1,4 +1,7 @@
-"""What a connection is: two ends that pass texts; here one in memory, in `io` a WebSocket."""
+"""What a connection is: two ends that pass texts; here one in memory, in `io` a WebSocket.
+
+Source: OCPP-J 1.6 chapter 4.
+"""
 
 import asyncio
 from collections import Counter
@@ -21,6 +24,7 @@ class Transport(Protocol):
 
 
 Dial = Callable[[], Awaitable[Transport]]
+"""Opens a connection."""
 
 
 class ClosedError(Exception):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gridroom.config import ConfigError
-from gridroom.ocpp import v16
+from gridroom.ocpp import fields, times, v16
 from gridroom.ocpp.errors import OcppError
 from gridroom.ocpp.messages import (
     MeterValues,
@@ -51,7 +51,7 @@ def _remembered(station: Station) -> dict[str, Any]:
         "register_wh": station.meter.register_wh,
         "next": station.first_number + len(station.visits),
         "open": None if visit is None else visit.number,
-        "at": v16.write_time(station.now),
+        "at": times.write(station.now),
         "profiles": [v16.write(entry)[1] for entry in defaults],
         "numbers": [[session, number] for session, number in station.backlog.numbers.items()],
         "backlog": [
@@ -75,5 +75,5 @@ def _remind(station: Station, known: dict[str, Any]) -> None:
         if isinstance(said, StartTransaction | StopTransaction | MeterValues):
             station.backlog.put(int(session), said)
     if known["open"] is not None:
-        gone = StopTransaction(0, int(known["register_wh"]), v16.read_time(known, "at"), "PowerLoss")
+        gone = StopTransaction(0, int(known["register_wh"]), fields.time(known, "at"), "PowerLoss")
         station.backlog.put(int(known["open"]), gone)

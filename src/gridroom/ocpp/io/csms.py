@@ -1,4 +1,7 @@
-"""The CSO's end of the lines to its stations: the door, who may pass it, and what is asked there."""
+"""The CSO's end of the lines to its stations: the door, who may pass it, and what is asked there.
+
+Source: OCPP-J 1.6 chapters 3 and 6; OSCP 1.0 section 5.2 for TLS.
+"""
 
 import asyncio
 import base64
@@ -6,6 +9,7 @@ import binascii
 import ssl
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from ocpp import exceptions
@@ -13,9 +17,10 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request as HttpRequest
 from websockets.http11 import Response
 
-from gridroom.ocpp import v16
+from gridroom.ocpp import times, v16
 from gridroom.ocpp.errors import NotConnectedError
 from gridroom.ocpp.events import StationEvents
+from gridroom.ocpp.fields import Payload
 from gridroom.ocpp.io.line import LARGEST_MESSAGE, OCPP16, TIMEOUT_S, Line
 from gridroom.ocpp.messages import (
     Authorize,
@@ -29,7 +34,6 @@ from gridroom.ocpp.messages import (
     StatusNotification,
     StopTransaction,
 )
-from gridroom.ocpp.v16 import Payload
 from gridroom.ocpp.wire import Counts, Dial, Transport, pair
 
 
@@ -72,8 +76,7 @@ class Csms:
             return response
 
         async def talk(connection: ServerConnection) -> None:
-            if connection.request is not None:
-                await self.accept(_identity(connection.request), connection)
+            await self.accept(_identity(cast(HttpRequest, connection.request)), connection)
 
         self._server = await serve(
             talk,
@@ -90,20 +93,25 @@ class Csms:
 
     async def accept(self, identity: str, transport: Transport) -> None:
         """Talk with a station that has proved its identity, until its line is gone."""
-        if self.handler is None:
+        handler = self.handler
+        if handler is None:
             raise RuntimeError("set Csms.handler before stations come")
-        line = Line(identity, transport, lambda request: self._answer(identity, request), self.counts)
+        line = Line(identity, transport, lambda request: self._answer(handler, identity, request), self.counts)
         older = self._lines.get(identity)
         self._lines[identity] = line
         if older is not None:
             await older.close()
         try:
-            await self.handler.connected(identity)
+            await handler.connected(identity)
             await line.run()
         finally:
-            if self._lines.get(identity) is line:
-                del self._lines[identity]
-                await self.handler.disconnected(identity)
+            await self._gone(handler, identity, line)
+
+    async def _gone(self, handler: StationEvents, identity: str, line: Line) -> None:
+        """Forget a line, unless a newer one of the same station took its place."""
+        if self._lines.get(identity) is line:
+            del self._lines[identity]
+            await handler.disconnected(identity)
 
     def dial(self, identity: str) -> Dial:
         """A way to reach this CSMS in memory, for a `StationLink`."""
@@ -166,22 +174,19 @@ class Csms:
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _answer(self, identity: str, request: Request) -> Payload:
-        handler = self.handler
-        if handler is None:
-            raise exceptions.InternalError
+    async def _answer(self, handler: StationEvents, identity: str, request: Request) -> Payload:
         match request:
             case BootNotification():
                 accepted = await handler.boot(identity, request)
                 return {
                     "status": "Accepted" if accepted else "Rejected",
-                    "currentTime": v16.write_time(self._now()),
+                    "currentTime": times.write(self._now()),
                     "interval": self._heartbeat_s,
                 }
             case Authorize():  # who may charge is not decided here: a transaction is accepted likewise
                 return {"idTagInfo": {"status": "Accepted"}}
             case Heartbeat():
-                return {"currentTime": v16.write_time(self._now())}
+                return {"currentTime": times.write(self._now())}
             case StatusNotification(connector, status, at):
                 await handler.status(identity, connector, status, at or self._now())
                 return {}

@@ -20,18 +20,27 @@ from gridroom.ocpp.errors import (
     NotConnectedError,
     PayloadError,
 )
+from gridroom.ocpp.fields import Payload
 from gridroom.ocpp.messages import Request
-from gridroom.ocpp.v16 import Payload
 from gridroom.ocpp.wire import ClosedError, Counts, Transport
 
 log = structlog.get_logger()
 ocpp_messages.ASYNC_VALIDATION = False  # a schema check takes less than the hop to a thread
 
 OCPP16 = Subprotocol("ocpp1.6")
+"""The WebSocket subprotocol. Source: OCPP-J 1.6 chapter 3."""
+
 LARGEST_MESSAGE = 256 * 1024
+"""Longest message that is taken. [bytes]"""
+
 WAITING_CALLS = 100
+"""Most calls that may wait for their turn on a line."""
+
 TIMEOUT_S = 10.0
+"""How long an answer may take. [s]"""
+
 Answer = Callable[[Request], Awaitable[Payload]]
+"""Acts on a request and gives the payload of its answer."""
 
 
 class Line:
