@@ -4,7 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 QUARTER = timedelta(minutes=15)
+"""A quarter of an hour, the usual block. Source: OSCP 1.0 section 3.2.7."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where every grid of blocks begins."""
 
 
 def floor(moment: datetime, block: timedelta = QUARTER) -> datetime:

@@ -5,6 +5,8 @@
     - `RemoteError`: the other side sent something we refuse; names the element.
         - `AnswerError`: the answer to our request cannot be used.
         - `HeaderError` (in `v10.receiving`, since it holds the request): its header breaks a rule.
+
+Source: OSCP 1.0 section 5.3; row 32 of the deviations.
 """
 
 
@@ -23,6 +25,8 @@ class RemoteError(OscpError):
         path: Element that is at fault, as `Envelope/Body/...`, or empty when the bytes are not XML.
         subcode: WS-Addressing or OSCP subcode of the Fault, such as `InvalidAddressingHeader`, or empty.
         sender: True when the sender is to blame (`env:Sender`), False for `env:Receiver`.
+        relates_to: MessageID of what they sent, where it could be read although the rest could not.
+        soap: SOAP version in which it came, `1.1` or `1.2`, so that its Fault goes back in the same; empty if unknown.
     """
 
     def __init__(self, reason: str, *, path: str = "", subcode: str = "", sender: bool = True) -> None:
@@ -31,6 +35,8 @@ class RemoteError(OscpError):
         self.path = path
         self.subcode = subcode
         self.sender = sender
+        self.relates_to = ""
+        self.soap = ""
 
 
 class AnswerError(RemoteError):

@@ -7,7 +7,9 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import httpx2
 import pytest
@@ -16,7 +18,10 @@ from gridroom import xml
 from gridroom.oscp.io.asgi import Reply, oscp_app
 from gridroom.oscp.io.client import MAX_ANSWER, OscpClient, retry_after
 from gridroom.oscp.io.server import Started, serve
+from gridroom.oscp.v10 import soap
+from gridroom.oscp.v10.messages import GetCapacityForecastRequest, Header
 from gridroom.oscp.v10.peer import CERTIFICATE_REFUSED
+from gridroom.oscp.v10.profile import PeerProfile
 from gridroom.security import tls
 
 ClientContext = Callable[[str | None], ssl.SSLContext]
@@ -281,6 +286,31 @@ async def test_retry_after_is_handed_on(server_context: ssl.SSLContext, client_c
     assert await ask(server_context, client_context("cso"), answer) == (503, b"", 17.0)
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+async def test_soap_1_1_names_the_action_in_a_header_of_its_own(
+    server_context: ssl.SSLContext, client_context: ClientContext, version: Literal["1.1", "1.2"]
+) -> None:
+    heads: list[bytes] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append((await reader.readuntil(b"\r\n\r\n")).lower())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    profile = PeerProfile(soap=version)
+    header = Header("id-1", "cso", "dso", datetime(2026, 1, 1, tzinfo=UTC), to="https://dso.example/")
+    data = soap.write(header, GetCapacityForecastRequest(), profile)
+    listener = await asyncio.start_server(speak, "127.0.0.1", 0, ssl=server_context)
+    async with OscpClient(client_context("cso"), timeout=5) as client:
+        url = f"https://localhost:{listener.sockets[0].getsockname()[1]}/"
+        await client.post(url, data, soap.content_type("GetCapacityForecast", profile))
+    listener.close()
+    await listener.wait_closed()
+    named = b'soapaction: "/getcapacityforecast"' in heads[0]
+    typed = b'action="/getcapacityforecast"' in heads[0].partition(b"content-type:")[2].partition(b"\r\n")[0]
+    assert (named, typed) == ((True, False) if version == "1.1" else (False, True))
+
+
 async def test_a_redirect_is_not_followed(server_context: ssl.SSLContext, client_context: ClientContext) -> None:
     answer = b"HTTP/1.1 307 Elsewhere\r\nLocation: https://localhost:9/\r\nContent-Length: 0\r\n\r\n"
     assert (await ask(server_context, client_context("cso"), answer))[0] == 307
@@ -306,8 +336,6 @@ async def test_a_gzip_answer_is_inflated(server_context: ssl.SSLContext, client_
 
 
 def test_retry_after_may_be_a_date() -> None:
-    from datetime import UTC, datetime
-
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
     assert retry_after("Thu, 01 Jan 2026 12:00:30 GMT", now) == 30.0
     assert retry_after("Thu, 01 Jan 2026 11:00:00 GMT", now) == 0.0

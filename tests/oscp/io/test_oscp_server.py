@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -176,6 +178,34 @@ async def test_where_certificates_are_optional_a_stranger_is_let_in_as_nobody(
         assert (await line.hear())[1] == f'{{"party": {party}, "size": 0}}'
         await line.close()
     await server.close()
+
+
+async def test_where_none_is_asked_for_everybody_is_nobody(
+    server_context: ssl.SSLContext, client_context: Callable[[str | None], ssl.SSLContext]
+) -> None:
+    server_context.verify_mode = ssl.CERT_NONE
+    server = await serve(app, ssl_context=server_context, deadlines=QUICK)
+    line = await Line.to(server, client_context("cso"))
+    await line.say("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await line.hear())[1] == '{"party": null, "size": 0}'
+    await line.close()
+    await server.close()
+
+
+async def test_a_server_that_cannot_start_is_an_os_error_and_leaves_its_port(
+    server_context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+
+    async def fail(self: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        taken.append(sockets[0].getsockname()[1])
+        raise OSError("no more file descriptors")
+
+    monkeypatch.setattr(uvicorn.Server, "startup", fail)
+    with pytest.raises(OSError, match="descriptors"):
+        await serve(app, ssl_context=server_context)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", taken[0])
 
 
 async def test_a_port_that_is_taken_is_an_os_error(server: Started, server_context: ssl.SSLContext) -> None:

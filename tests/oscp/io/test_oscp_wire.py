@@ -111,3 +111,40 @@ async def test_nonsense_gets_a_sender_fault_and_the_service_goes_on(wire: Wire, 
     assert isinstance(fault, Fault)
     assert fault.sender
     assert isinstance(await wire.post(wire.cso.send(GetCapacityForecastRequest(), now=NOON)), Delivered)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/soap+xml",
+        'application/soap+xml; charset=utf-8; action="/GetCapacityForecast"',
+        'application/soap+xml; action="http://OSCP/DSO/2013/06/GetCapacityForecast"',
+        "text/xml; charset=utf-8",
+    ],
+)
+async def test_row_24_the_content_types_action_is_optional_and_nothing_is_decided_by_it(
+    wire: Wire, content_type: str
+) -> None:
+    one = wire.cso.send(GetCapacityForecastRequest(), now=NOON)
+    response = await wire.client(wire.cso.peer.url, one.data, content_type)
+    assert response.status == 200
+    assert wire.acted == ["cso"]
+
+
+async def test_row_32_a_fault_has_the_status_and_the_soap_version_of_its_question(wire: Wire) -> None:
+    good = wire.cso.send(GetCapacityForecastRequest(), now=NOON).data
+    old = good.replace(b"http://www.w3.org/2003/05/soap-envelope", b"http://schemas.xmlsoap.org/soap/envelope/")
+    block = b'<x:S xmlns:x="urn:x" soap:mustUnderstand="1"/></soap:Header>'
+    cases = (
+        (good.replace(b"<senderID>c<", b"<senderID>x<"), 400, ""),
+        (old, 500, "VersionMismatch"),
+        (good.replace(b"</soap:Header>", block), 500, "MustUnderstand"),
+        (good.replace(b">/GetCapacityForecast<", b">/Heartbeat<"), 400, "ActionMismatch"),
+    )
+    for data, status, subcode in cases:
+        response = await wire.client(wire.cso.peer.url, data, "application/soap+xml")
+        fault = soap.read_reply(response.data)
+        assert isinstance(fault, Fault)
+        assert (response.status, fault.subcode) == (status, subcode)
+        assert (b"schemas.xmlsoap.org" in response.data) == (data is old)
+    assert wire.acted == []

@@ -81,7 +81,7 @@ def test_a_bad_header_is_the_senders_fault_and_names_the_place(changes: dict[str
         read_request(CSO, DSO_NAMESPACE, request(**changes), NOON)
     assert caught.value.sender
     assert caught.value.path.endswith(place)
-    reply = write_fault(caught.value, CSO, now=NOON)
+    reply = write_fault(caught.value, CSO, now=NOON, service=DSO_NAMESPACE)
     fault = soap.read_reply(reply.data)
     assert reply.status == 400
     assert fault.relates_to == "m1"  # type: ignore[union-attr]

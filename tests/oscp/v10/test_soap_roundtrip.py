@@ -1,140 +1,14 @@
 """Reading undoes writing, for every message; and what we write fits our schema."""
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gridroom import xml
 from gridroom.oscp.v10 import soap, wsdl
-from gridroom.oscp.v10.messages import (
-    OPERATIONS,
-    Adjustment,
-    CableUsage,
-    CapacityBlock,
-    Detail,
-    Forecast,
-    ForecastedBlock,
-    GetCapacityForecastRequest,
-    GetCapacityForecastResponse,
-    Header,
-    HeartbeatRequest,
-    HeartbeatResponse,
-    Level,
-    Message,
-    RequestAdjustedCapacityRequest,
-    RequestAdjustedCapacityResponse,
-    Result,
-    ResultType,
-    UpdateAggregatedUsageRequest,
-    UpdateAggregatedUsageResponse,
-    UpdateCableCapacityForecastRequest,
-    UpdateCableCapacityForecastResponse,
-    UsageBlock,
-    ValueType,
-    operation_of,
-)
-from gridroom.oscp.v10.profile import GRIDROOM, PeerProfile
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def words(longest: int) -> st.SearchStrategy[str]:
-    """Text that XML can carry and that no reader strips."""
-    characters = st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")
-    return st.text(characters, min_size=1, max_size=longest).filter(lambda t: t == t.strip(xml.SPACE))
-
-
-seconds = st.integers(0, 10**8).map(lambda s: START + timedelta(seconds=s))
-instants = st.integers(0, 10**11).map(lambda ms: START + timedelta(milliseconds=ms))
-cents = st.integers(-(10**12), 10**12).map(lambda c: Decimal(c).scaleb(-2))
-phases = st.sampled_from([None, 1, 2, 3])
-capacities = st.lists(st.builds(ValueType, cents, st.sampled_from(["A", "W", "kW"]), phases), min_size=1, max_size=3)
-usages = st.lists(
-    st.builds(ValueType, cents, st.sampled_from(["A", "W", "kW", "Wh", "kWh"]), phases), min_size=1, max_size=6
-)
-
-
-@st.composite
-def spans(draw: st.DrawFn) -> tuple[datetime, datetime]:
-    start = draw(seconds)
-    end = start + timedelta(seconds=draw(st.integers(1, 10**6)))
-    return start, end + timedelta(seconds=1) if end.second == 59 else end
-
-
-@st.composite
-def blocks(draw: st.DrawFn) -> ForecastedBlock:
-    start, end = draw(spans())
-    return ForecastedBlock(start, end, tuple(draw(capacities)), tuple(draw(capacities)))
-
-
-@st.composite
-def changes(draw: st.DrawFn, granted: bool) -> CapacityBlock:
-    start, end = draw(spans())
-    left = draw(st.just([]) | capacities) if granted else []
-    return CapacityBlock(start, end, tuple(draw(capacities)), tuple(left))
-
-
-@st.composite
-def used(draw: st.DrawFn) -> UsageBlock:
-    start, end = draw(spans())
-    return UsageBlock(start, end, tuple(draw(usages)))
-
-
-details = st.builds(Detail, words(15), words(254), st.sampled_from(Level))
-results = st.builds(
-    lambda t, d: Result(t, tuple(d)), st.sampled_from(ResultType), st.lists(details, min_size=1, max_size=3)
-)
-
-
-def some(strategy: st.SearchStrategy[object], least: int = 1) -> st.SearchStrategy[tuple[object, ...]]:
-    return st.lists(strategy, min_size=least, max_size=3).map(tuple)
-
-
-cables = words(200)
-messages = st.one_of(
-    st.builds(
-        UpdateCableCapacityForecastRequest,
-        some(st.builds(Forecast, cables, some(blocks()), some(words(50), 0))),
-    ),
-    st.builds(RequestAdjustedCapacityRequest, some(st.builds(Adjustment, cables, some(changes(granted=False))))),
-    st.builds(
-        RequestAdjustedCapacityResponse, some(st.builds(Adjustment, cables, some(changes(granted=True))), 0), results
-    ),
-    st.builds(
-        UpdateAggregatedUsageRequest,
-        some(st.builds(CableUsage, cables, some(used()), st.none() | words(50))),
-    ),
-    st.builds(GetCapacityForecastRequest, st.lists(cables, unique=True, max_size=3).map(tuple)),
-    st.builds(HeartbeatRequest, st.integers(1, 10**8), st.integers(1, 10**8)),
-    st.builds(HeartbeatResponse, instants, results),
-    st.builds(UpdateCableCapacityForecastResponse, results),
-    st.builds(GetCapacityForecastResponse, results),
-    st.builds(UpdateAggregatedUsageResponse, results),
-)
-headers = st.builds(
-    Header,
-    words(255),
-    words(64),
-    words(64),
-    instants,
-    st.integers(-9, 9),
-    st.just("https://peer.example/oscp"),
-    st.just(""),
-    words(255),
-)
-profiles = st.sampled_from(
-    [PeerProfile(), GRIDROOM, PeerProfile(ends="exclusive"), PeerProfile(description=False, adjustment_first=False)]
-)
-
-
-def expected(header: Header, body: Message) -> Header:
-    answer = type(body).__name__.endswith("Response")
-    action = f"/{operation_of(body)}{'Response' if answer else ''}"
-    return replace(header, action=action, to="" if answer else header.to)
+from gridroom.oscp.v10.messages import OPERATIONS, Header, HeartbeatRequest, Message, operation_of
+from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
+from oscp_drawn import START, expected, headers, messages, profiles
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -147,19 +21,31 @@ def test_reading_undoes_writing(header: Header, body: Message, profile: PeerProf
     assert envelope.deviations == ()
 
 
-def findings(data: bytes, namespace: str) -> list[str]:
+every_profile = st.builds(
+    PeerProfile,
+    soap=st.sampled_from(["1.2", "1.1"]),
+    phases=st.sampled_from(["smallest", "per-phase"]),
+    ends=st.sampled_from(["inclusive", "exclusive"]),
+    success_code=st.sampled_from(["MESSAGE_PROCESSED", "PROCESSED"]),
+    description=st.booleans(),
+    adjustment_first=st.booleans(),
+    emsp=st.sampled_from(["after-cable", "never"]),
+)
+
+
+def findings(data: bytes, namespace: str, profile: PeerProfile = DEFAULT) -> list[str]:
     envelope = xml.parse(data)
-    schema = wsdl.schema(namespace)
+    schema = wsdl.schema(namespace, profile)
     ours = [element for element in envelope[0] if xml.split(element.tag)[0] == namespace]
     assert len(ours) == 3
     return [line for element in (*ours, envelope[1][0]) for line in schema.findings(element)]
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(headers, messages, st.sampled_from([PeerProfile(), GRIDROOM, PeerProfile(description=False)]))
-def test_what_we_write_fits_our_schema(header: Header, body: Message, profile: PeerProfile) -> None:
+@given(headers, messages, every_profile)
+def test_what_we_write_fits_the_schema_of_its_profile(header: Header, body: Message, profile: PeerProfile) -> None:
     namespace = OPERATIONS[operation_of(body)][0]
-    assert findings(soap.write(header, body, profile), namespace) == []
+    assert findings(soap.write(header, body, profile), namespace, profile) == []
 
 
 def test_the_schema_check_can_fail() -> None:

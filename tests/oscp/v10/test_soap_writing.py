@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,9 +11,6 @@ from gridroom import xml
 from gridroom.oscp.errors import LocalError
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.messages import (
-    Adjustment,
-    CableUsage,
-    CapacityBlock,
     Detail,
     Forecast,
     ForecastedBlock,
@@ -23,13 +20,9 @@ from gridroom.oscp.v10.messages import (
     HeartbeatRequest,
     Message,
     Refusal,
-    RequestAdjustedCapacityRequest,
-    RequestAdjustedCapacityResponse,
     Result,
     ResultType,
-    UpdateAggregatedUsageRequest,
     UpdateCableCapacityForecastRequest,
-    UsageBlock,
     ValueType,
 )
 from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
@@ -85,84 +78,6 @@ def test_an_answer_relates_and_goes_to_nobody() -> None:
     )
     assert "ReplyTo" not in text
     assert ">/GetCapacityForecastResponse</Action>" in text
-
-
-def test_the_profile_names_the_address() -> None:
-    text = written(HeartbeatRequest(1, 1), profile=PeerProfile(to_url="HTTPS://Peer.Example/a b?c=1&d"))
-    assert ">HTTPS://Peer.Example/a b?c=1&amp;d</To>" in text
-
-
-def test_ends_are_inclusive_or_exclusive() -> None:
-    assert "T10:15:00Z</EndTime>" in written(forecast(), profile=PeerProfile(ends="exclusive"))
-    off_minute = forecast(end=START + timedelta(seconds=90))
-    assert "T10:01:30Z</EndTime>" in written(off_minute)
-
-
-def test_other_zones_become_utc() -> None:
-    amsterdam = timezone(timedelta(hours=1))
-    assert written(forecast(START.astimezone(amsterdam))) == written(forecast())
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("24", "24.00"),
-        ("24.999", "24.99"),
-        ("-0.001", "-0.01"),
-        ("-12.5", "-12.50"),
-        ("-0", "0.00"),
-        ("1E+2", "100.00"),
-    ],
-)
-def test_capacities_have_two_decimals_towards_less(value: str, text: str) -> None:
-    assert f">{text}</Capacity>" in written(forecast(value=Decimal(value)))
-
-
-@pytest.mark.parametrize(("value", "text"), [("1.005", "1.00"), ("1.015", "1.02"), ("-3", "-3.00")])
-def test_usage_is_rounded_half_even(value: str, text: str) -> None:
-    block = UsageBlock(START, START + QUARTER, (ValueType(Decimal(value), "Wh", 1),))
-    assert f">{text}</Usage>" in written(UpdateAggregatedUsageRequest((CableUsage("C1", (block,)),)))
-
-
-def test_more_digits_than_a_context_holds_are_still_cut_towards_less() -> None:
-    nines = "9" * 40 + ".999"
-    assert f">{'9' * 40}.99</Capacity>" in written(forecast(value=Decimal(nines)))
-
-
-def test_results() -> None:
-    def result(kind: ResultType, *details: Detail, profile: PeerProfile = DEFAULT) -> str:
-        return written(GetCapacityForecastResponse(Result(kind, details)), ANSWER, profile)
-
-    assert (
-        "<Result><Type>SUCCESS</Type><Details><Detail><Code>MESSAGE_PROCESSED</Code><Level>INFO</Level>"
-        "<Message>Processed.</Message><Description>MESSAGE_PROCESSED</Description></Detail></Details></Result>"
-    ) in result(ResultType.SUCCESS)
-    assert "<Code>PROCESSED</Code>" in result(ResultType.SUCCESS, profile=PeerProfile(success_code="PROCESSED"))
-    assert "Description" not in result(ResultType.SUCCESS, profile=PeerProfile(description=False))
-    assert "<Type>NOT ALLOWED</Type>" in result(ResultType.NOT_ALLOWED)
-    assert "<Code>NOT_IMPLEMENTED</Code>" in result(ResultType.NOT_IMPLEMENTED)
-    assert f"<Message>{'m' * 254}</Message>" in result(ResultType.FAILED, Detail("CODE", "m" * 300))
-    assert "<Message>CODE</Message>" in result(ResultType.FAILED, Detail("CODE", " "))
-
-
-def test_adjustments_stand_before_the_result_unless_told_otherwise() -> None:
-    block = CapacityBlock(START, START + QUARTER, (ValueType(Decimal(0)),), (ValueType(Decimal(1)),))
-    answer = RequestAdjustedCapacityResponse((Adjustment("C1", (block,)),), Result.success())
-    assert body_of(written(answer, ANSWER)).index("<Adjustment>") < body_of(written(answer, ANSWER)).index("<Result>")
-    turned = body_of(written(answer, ANSWER, PeerProfile(adjustment_first=False)))
-    assert turned.index("<Result>") < turned.index("<Adjustment>")
-
-
-def test_an_emsp_is_written_where_set_and_wanted() -> None:
-    block = UsageBlock(START, START + QUARTER, (ValueType(Decimal(0), "Wh"),))
-    usage = UpdateAggregatedUsageRequest((CableUsage("C1", (block,), "E1"),))
-    assert "</Cable><EMSP>E1</EMSP><UsageBlock>" in written(usage)
-    assert "EMSP" not in written(usage, profile=PeerProfile(emsp="never"))
-
-
-def test_a_request_carries_no_remaining_capacity() -> None:
-    block = CapacityBlock(START, START + QUARTER, (ValueType(Decimal(1)),), (ValueType(Decimal(1)),))
-    assert "Remaining" not in written(RequestAdjustedCapacityRequest((Adjustment("C1", (block,)),)))
 
 
 def naive(moment: datetime) -> datetime:

@@ -33,7 +33,9 @@ from gridroom.oscp.v10.messages import (
     UsageBlock,
     ValueType,
 )
+from gridroom.oscp.v10.profile import PeerProfile
 
+XSD = "{http://www.w3.org/2001/XMLSchema}"
 URL = "https://peer.example/oscp?a=1&b"
 START = datetime(2026, 1, 1, 10, tzinfo=UTC)
 END = datetime(2026, 1, 1, 10, 15, tzinfo=UTC)
@@ -163,3 +165,50 @@ def test_the_document_is_whole_and_names_every_operation(namespace: str) -> None
 def test_the_files_work_as_they_lie(name: str) -> None:
     path = Path(wsdl.__file__).parent / f"{name}.wsdl"
     assert zeep.Client(str(path)).service  # type: ignore[no-untyped-call]
+
+
+class TestProfiles:
+    """Decisions 17 and 32: a peer whose profile differs gets a description of its own."""
+
+    def test_result_stands_first_where_the_profile_says_so(self) -> None:
+        def order(profile: PeerProfile) -> list[str | None]:
+            root = xml.parse(wsdl.load(DSO_NAMESPACE, URL, profile))
+            (answer,) = (
+                one for one in root.iter(f"{XSD}element") if one.get("name") == "RequestAdjustedCapacityResponse"
+            )
+            return [one.get("name") for one in answer.iter(f"{XSD}element")][1:]
+
+        assert order(PeerProfile()) == ["Adjustment", "Result"]
+        assert order(PeerProfile(adjustment_first=False)) == ["Result", "Adjustment"]
+
+    @pytest.mark.parametrize("namespace", [CSP_NAMESPACE, DSO_NAMESPACE])
+    def test_a_peer_of_soap_1_1_gets_a_binding_of_soap_1_1(self, namespace: str) -> None:
+        plain, older = (wsdl.load(namespace, URL, PeerProfile(soap=version)) for version in ("1.2", "1.1"))
+        assert b"http://schemas.xmlsoap.org/wsdl/soap12/" in plain
+        assert b"http://schemas.xmlsoap.org/wsdl/soap/" in older
+        assert b"soap12" not in older.lower()
+        address = next(xml.parse(older).iter("{http://schemas.xmlsoap.org/wsdl/soap/}address"))
+        assert address.get("location") == URL
+
+    @pytest.mark.parametrize("namespace", [CSP_NAMESPACE, DSO_NAMESPACE])
+    @pytest.mark.parametrize("profile", [PeerProfile(), PeerProfile(soap="1.1", adjustment_first=False)])
+    def test_two_files_say_what_one_document_says(self, namespace: str, profile: PeerProfile, tmp_path: Path) -> None:
+        for name, data in wsdl.documents(namespace, URL, profile).items():
+            (tmp_path / name).write_bytes(data)
+        (tmp_path / "whole.wsdl").write_bytes(wsdl.load(namespace, URL, profile))
+
+        def said(name: str) -> list[str]:
+            (service,) = zeep.Client(str(tmp_path / name)).wsdl.services.values()  # type: ignore[no-untyped-call]
+            (port,) = service.ports.values()
+            return [str(operation) for operation in port.binding.all().values()]
+
+        assert said(f"{wsdl.FILES[namespace]}.wsdl") == said("whole.wsdl")
+        assert len(said("whole.wsdl")) == sum(offered == namespace for offered, _, _ in OPERATIONS.values())
+
+
+@pytest.mark.parametrize("namespace", [CSP_NAMESPACE, DSO_NAMESPACE])
+def test_a_binding_says_that_it_uses_addressing(namespace: str) -> None:
+    """Toolkits that know the mark (gSOAP, JAX-WS) then write MessageID, To and Action by themselves."""
+    (binding,) = xml.parse(wsdl.load(namespace, URL)).iter("{http://schemas.xmlsoap.org/wsdl/}binding")
+    (mark,) = binding.iter("{http://www.w3.org/2006/05/addressing/wsdl}UsingAddressing")
+    assert not list(xml.attributes(mark)), "ext-soap refuses a mark that is required"

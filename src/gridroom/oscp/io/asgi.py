@@ -1,7 +1,11 @@
-"""An OSCP service as an ASGI application: bytes in, bytes out; what they say is decided elsewhere."""
+"""An OSCP service as an ASGI application: bytes in, bytes out; what they say is decided elsewhere.
+
+Source: OSCP 1.0 sections 5.1 and 5.2; SOAP 1.2 part 2 chapter 7 (the binding to HTTP).
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.datastructures import URL
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -63,8 +67,9 @@ def oscp_app(
         await response(scope, receive, send)
 
     async def respond(request: Request) -> Response:
-        if request.method == "GET" and request.url.query.partition("=")[0].lower() == "wsdl":
-            location = str(request.url.replace(query=""))
+        if request.method == "GET" and request.scope["query_string"].partition(b"=")[0].lower() == b"wsdl":
+            url = URL(scope={**request.scope, "query_string": b""})  # a query may be any bytes, a path any characters
+            location = xml.sayable(str(url))
             return Response(wsdl(location), media_type="text/xml; charset=utf-8")
         if request.method != "POST":
             raise RefusedError(405, "POST a SOAP message, or GET ?wsdl")

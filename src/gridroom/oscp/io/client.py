@@ -13,6 +13,7 @@ import httpx2
 
 from gridroom import xml
 from gridroom.oscp.v10.peer import CERTIFICATE_REFUSED
+from gridroom.oscp.v10.soap import soap_action
 
 MAX_ANSWER = 16 * 1024 * 1024
 """Longest answer that is read. [bytes]"""
@@ -88,7 +89,10 @@ class OscpClient:
             return Response(status, f"{type(error).__name__} {error}".strip().encode())
 
     async def _post(self, url: str, data: bytes, content_type: str) -> Response:
-        async with self._client.stream("POST", url, content=data, headers={"content-type": content_type}) as response:
+        headers = {"content-type": content_type}
+        if content_type.startswith("text/xml"):
+            headers["soapaction"] = soap_action(data)
+        async with self._client.stream("POST", url, content=data, headers=headers) as response:
             pieces, size = [], 0
             async for piece in response.aiter_raw():
                 size += len(piece)

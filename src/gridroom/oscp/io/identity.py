@@ -1,4 +1,7 @@
-"""Who is speaking, by the certificate that TLS has verified."""
+"""Who is speaking, by the certificate that TLS has verified.
+
+Source: OSCP 1.0 section 5.2; row 29 of the deviations.
+"""
 
 import re
 from collections.abc import Mapping

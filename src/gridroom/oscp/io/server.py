@@ -2,6 +2,8 @@
 
 The application finds the verified certificate (DER, or None) at `scope["extensions"]["gridroom.tls"]["client_cert"]`.
 Requests that dribble in are cut off; uvicorn by itself would hold them for ever.
+
+Source: OSCP 1.0 section 5.2.
 """
 
 import asyncio

@@ -11,9 +11,16 @@ from gridroom.oscp.v10.messages import ValueType
 from gridroom.oscp.v10.tree import NAMESPACES, Tree, fail
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
+"""Namespace of XML Schema's attributes for instances."""
+
 ENCODINGS = ("http://www.w3.org/2003/05/soap-encoding", "http://schemas.xmlsoap.org/soap/encoding/")
+"""Namespaces of SOAP encoding, whose attributes say nothing about an amount."""
+
 NIL = f"{{{XSI}}}nil"
+"""Attribute of an element that is there and has no value."""
+
 MAX_CAPACITIES = 3
+"""Most values of Capacity or RemainingCapacity in a block. Source: OSCP 1.0 section 3.2.3."""
 
 
 class ValueRefused(Exception):  # noqa: N818 - a verdict on one cable, not on the message
@@ -46,8 +53,13 @@ class Kind:
 
 
 FORECASTED_BLOCK = Kind("ForecastedBlock", "Capacity", values.CAPACITY_UNITS, "A", MAX_CAPACITIES)
+"""Block of a forecast. Source: OSCP 1.0 section 3.2.3."""
+
 CAPACITY_BLOCK = Kind("CapacityBlock", "Capacity", values.CAPACITY_UNITS, "A", MAX_CAPACITIES)
+"""Block of an adjustment. Source: OSCP 1.0 section 3.2.5."""
+
 USAGE_BLOCK = Kind("UsageBlock", "Usage", values.USAGE_UNITS, "", 0)
+"""Block of a usage report, whose amounts must name their unit. Source: OSCP 1.0 section 3.2.6."""
 
 
 class Block(NamedTuple):
@@ -61,6 +73,7 @@ class Block(NamedTuple):
 
 
 Attributes = tuple[tuple[str | bytes, str | bytes], ...]
+"""Names and values of an element's attributes."""
 
 
 class Shape(NamedTuple):
@@ -78,6 +91,7 @@ def _plain(units: frozenset[str]) -> dict[Attributes, tuple[str, int | None]]:
 
 
 PLAIN = {units: _plain(units) for units in (values.CAPACITY_UNITS, values.USAGE_UNITS)}
+"""Attributes as they are usually written, to their unit and phase."""
 
 
 class BlockReader:
@@ -164,13 +178,17 @@ class BlockReader:
     def _time(
         self, element: xml.Element, known: dict[str | None, datetime], finish: Callable[[datetime], datetime]
     ) -> datetime:
+        text = element.text
         try:
-            moment, zone = values.read_time(element.text or "" if not len(element) else xml.text_of(element))
+            if text and not len(element) and values.PLAIN_TIME.fullmatch(text):
+                moment = known[text] = finish(datetime.fromisoformat(text))
+                return moment
+            moment, zone = values.read_time(xml.text_of(element))
             moment = finish(moment)
         except ValueError as error:
             raise ValueRefused("INVALID_TIME", str(error), element) from error
         if zone is values.Zone.UTC:
-            known[element.text] = moment
+            known[text] = moment
         elif zone is values.Zone.NONE:
             self.zoneless = True
             self.tree.note(11, element, "time without zone read as UTC")
@@ -183,6 +201,9 @@ class BlockReader:
             return False
         if len(element) or (element.text or "").strip(xml.SPACE):
             raise ValueRefused("INVALID_VALUE", "both nil and filled", element)
+        for name, raw in xml.attributes(element):
+            if name != NIL:
+                self._attribute(element, name, raw)
         self.tree.note(34, element, "nil RemainingCapacity read as absent")
         return True
 

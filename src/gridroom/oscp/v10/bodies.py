@@ -29,6 +29,8 @@ from gridroom.oscp.v10.messages import (
     Refusal,
     RequestAdjustedCapacityRequest,
     RequestAdjustedCapacityResponse,
+    Result,
+    ResultType,
     UpdateAggregatedUsageRequest,
     UpdateAggregatedUsageResponse,
     UpdateCableCapacityForecastRequest,
@@ -39,16 +41,42 @@ from gridroom.oscp.v10.results import read_result
 from gridroom.oscp.v10.tree import Tree, fail, one, optional, text
 
 MAX_CABLE_ID = 200
+"""Longest CableId. [characters]"""
+
 MAX_EMSP = 200
+"""Longest EMSP. [characters]"""
+
 MAX_SHARING = 1000
 """Most cables that share one Adjustment's blocks: a small message must not become a huge piece of work."""
 
-NEAR = timedelta(minutes=15)
-"""How near a forecast's first block must start to the header's DateTime when it names no zone. Source: decision 11."""
+NEAR_AT_MOST = timedelta(minutes=30)
+"""However long its blocks: the first of a forecast without zones starts no further from the header's DateTime.
+
+Less than the hour by which a clock is off that shows the local time of Central Europe. Source: decision 11.
+"""
+
+OF_CABLE = frozenset({"Cable", "CableId", "Connection", "ConnectionReferenceId"})
+"""What names a cable in a container."""
+
+OF_HEADER = frozenset({"Parties", "senderID", "receiverID", "Priority", "DateTime"})
+"""What the diagrams draw inside a body. Decision 23."""
+
+FIELDS = {
+    ("GetCapacityForecast", False): frozenset({"Cable", "CableId"}),
+    ("Heartbeat", False): frozenset({"HeartBeatTimeInterval", "ForecastTimeInterval"}),
+    ("Heartbeat", True): frozenset({"CurrentTime", "Result"}),
+    ("UpdateCableCapacityForecast", True): frozenset({"Result"}),
+    ("GetCapacityForecast", True): frozenset({"Result"}),
+    ("UpdateAggregatedUsage", True): frozenset({"Result"}),
+}
+"""Fields of the bodies without containers, by operation and whether it is the answer."""
 
 Children = dict[str, list[xml.Element]]
-T = TypeVar("T")
+"""Children of an element by the specification's name."""
+
+T = TypeVar("T", bound=Forecast | Adjustment | CableUsage)
 Read = Callable[[xml.Element, Children, tuple[str, ...], BlockReader], list[T]]
+"""Reads the cable, or cables, of one container."""
 
 
 def read_body(tree: Tree, operation: str, answer: bool, body: xml.Element, made: datetime | None) -> Message:
@@ -65,9 +93,10 @@ def read_body(tree: Tree, operation: str, answer: bool, body: xml.Element, made:
         RemoteError: It breaks the schema.
     """
     children = tree.children(body)
-    for name in ("senderID", "receiverID", "Priority"):
-        if name in children:
-            tree.note(23, children[name][0], f"{name} inside the body ignored")
+    for name in OF_HEADER & children.keys():
+        tree.note(23, children.pop(name)[0], f"{name} inside the body ignored")
+    for name in children.keys() - FIELDS.get((operation, answer), children.keys()):
+        tree.note(35, children[name][0], f"{name} does not belong here, ignored")
     if answer:
         return _read_response(tree, operation, body, children)
     return _read_request(tree, operation, body, children, made)
@@ -95,13 +124,15 @@ def _read_request(tree: Tree, operation: str, body: xml.Element, children: Child
     if operation == "UpdateAggregatedUsage":
         return UpdateAggregatedUsageRequest(*_containers(tree, "Usage", USAGE_BLOCK, body, children, _usage))
     if operation == "GetCapacityForecast":
-        return GetCapacityForecastRequest(_cable_ids(tree, children))
+        return GetCapacityForecastRequest(_cable_ids(tree, body, children))
     return HeartbeatRequest(
         _seconds(one(children, "HeartBeatTimeInterval", body)), _seconds(one(children, "ForecastTimeInterval", body))
     )
 
 
 def _read_response(tree: Tree, operation: str, body: xml.Element, children: Children) -> Message:
+    if operation == "GetCapacityForecast" and not len(body) and values.read_result_type(xml.text_of(body)):
+        return GetCapacityForecastResponse(_bare_result(tree, body))
     result = read_result(tree, one(children, "Result", body))
     if operation == "UpdateCableCapacityForecast":
         return UpdateCableCapacityForecastResponse(result)
@@ -115,10 +146,18 @@ def _read_response(tree: Tree, operation: str, body: xml.Element, children: Chil
     def adjustment(at: xml.Element, found: Children, cables: tuple[str, ...], reader: BlockReader) -> list[Adjustment]:
         return _adjustment(tree, at, found, cables, reader, answer=True)
 
-    if "Adjustment" not in children and "CapacityBlock" not in children:
+    del children["Result"]
+    if not children:
         return RequestAdjustedCapacityResponse((), result)
     granted, refused = _containers(tree, "Adjustment", CAPACITY_BLOCK, body, children, adjustment)
     return RequestAdjustedCapacityResponse(granted, result, refused)
+
+
+def _bare_result(tree: Tree, body: xml.Element) -> Result:
+    """The answer of section 3.2.4 taken at its word: it holds only "OK". Decision 7."""
+    word = xml.text_of(body)
+    tree.note(7, body, f"{word[:40]} without Result")
+    return Result(values.read_result_type(word) or ResultType.ERROR)
 
 
 def _containers(
@@ -126,7 +165,7 @@ def _containers(
 ) -> tuple[tuple[T, ...], tuple[Refusal, ...]]:
     """Each container's cable read by itself: good ones, and refusals of the others."""
     found = children.get(name, [])
-    bare = [key for key in ("Cable", "CableId", kind.block) if key in children]
+    bare = [key for key in children if key != name]
     if found and bare:
         fail(children[bare[0]][0], f"{bare[0]} must stand inside {name}")
     if not found and not bare:
@@ -136,19 +175,32 @@ def _containers(
     reader = BlockReader(tree, kind)
     good: list[T] = []
     refused: list[Refusal] = []
-    prefix = xml.path_of(body)
     for number, container in enumerate(found or [body], 1):
-        inside = tree.children(container)
+        inside = tree.children(container) if found else children
         cables: tuple[str, ...] = ()
         reader.zoneless = False
         try:
-            cables = _cables(tree, container, inside, several=name == "Adjustment")
+            cables = _cables(tree, container, inside, several=bool(found) and name == "Adjustment")
+            _check_fields(tree, name, kind, container, inside)
             good.extend(read(container, inside, cables, reader))
         except ValueRefused as error:
             at = f"{name}[{number}]" if len(found) > 1 else name
-            path = "/".join(filter(None, (prefix, at if found else "", xml.path_of(error.element, container))))
+            path = "/".join(
+                filter(None, (xml.path_of(body), at if found else "", xml.path_of(error.element, container)))
+            )
             refused.extend(Refusal(cable, error.code, error.message, path) for cable in cables or ("",))
-    return tuple(good), tuple(refused)
+    bad = {refusal.cable_id.strip() for refusal in refused}  # a cable refused in one container is refused in all
+    return tuple(one for one in good if one.cable_id.strip() not in bad), tuple(refused)
+
+
+def _check_fields(tree: Tree, holder: str, kind: Kind, container: xml.Element, inside: Children) -> None:
+    """Refuse the cable of a container that states an amount or a time where none belongs. Decision 1."""
+    own = {kind.block, "EMSP"} if holder == "Usage" else {kind.block}
+    for name, elements in inside.items():
+        if name not in OF_CABLE and name not in own and not tree.harmless(elements[0], name):
+            raise ValueRefused("UNKNOWN_FIELD", f"{name} does not belong here", elements[0])
+    if odd := tree.of_amount(container):
+        raise ValueRefused("UNKNOWN_FIELD", f"attribute {odd} does not belong here", container)
 
 
 def _cables(tree: Tree, container: xml.Element, inside: Children, *, several: bool) -> tuple[str, ...]:
@@ -176,19 +228,25 @@ def _cables(tree: Tree, container: xml.Element, inside: Children, *, several: bo
 
 
 def _ids_in(tree: Tree, cable: xml.Element) -> list[xml.Element]:
-    found = tree.children(cable).get("CableId")
+    inside = tree.children(cable)
+    for name, elements in inside.items():
+        if name not in OF_CABLE and not tree.harmless(elements[0], name):
+            fail(elements[0], f"{name} does not belong here")
+    found = inside.get("CableId")
     if not found:
         fail(cable, "CableId is missing", child="CableId")
     return found
 
 
-def _cable_ids(tree: Tree, children: Children) -> tuple[str, ...]:
-    """Cables of a GetCapacityForecast; none means all. Source: decision 21."""
+def _cable_ids(tree: Tree, body: xml.Element, children: Children) -> tuple[str, ...]:
+    """Cables of a GetCapacityForecast; none means all, which is said where something else stands. Decision 21."""
     elements = list(children.get("CableId", []))
     if elements:
         tree.note(21, elements[0], "CableId outside Cable")
     for cable in children.get("Cable", []):
         elements.extend(_ids_in(tree, cable))
+    if not elements and (len(body) or (body.text or "").strip(xml.SPACE)):
+        tree.note(21, body, "no cable is named, all are meant")
     return tuple(dict.fromkeys(text(element, MAX_CABLE_ID) for element in elements))
 
 
@@ -220,8 +278,9 @@ def _forecast(
     blocks = _blocks(FORECASTED_BLOCK, container, inside, reader)
     if reader.zoneless:
         first = min(block.start for block in blocks)
-        if made is None or abs(first - made) > NEAR:
-            reason = "times without zone, and the first block does not start within 15 minutes of the header's DateTime"
+        near = min(NEAR_AT_MOST, *(block.end - block.start for block in blocks))
+        if made is None or abs(first - made) > near:
+            reason = "times without zone, and the first block does not start within one block of the header's DateTime"
             raise ValueRefused("INVALID_TIME", reason, container)
     if not all(block.remaining for block in blocks):
         tree.note(3, container, "RemainingCapacity is absent, read as none available")

@@ -72,6 +72,12 @@ class Memory:
         if incoming.family is not None:
             self._by_family.setdefault((incoming.peer.party, incoming.family, incoming.digest), one)
 
+    def prolong(self, incoming: Incoming, now: datetime) -> None:
+        """A message was repeated, perhaps with a later DateTime: it may come once more for as long as that allows."""
+        key = (incoming.peer.party, incoming.message_id)
+        known = self._by_id[key]
+        self._by_id[key] = replace(known, until=max(known.until, incoming.remember_until(now)))
+
     def prune(self, now: datetime) -> None:
         """Forget what no retry can ask for any more."""
         self._by_id = {key: one for key, one in self._by_id.items() if one.until > now}
@@ -165,7 +171,7 @@ class Conversation:
         except HeaderError as error:
             incoming, refusal = error.incoming, error
         except RemoteError as error:
-            return write_fault(error, self.peer, now=now)
+            return write_fault(error, self.peer, now=now, service=self._service_namespace)
         known = self.memory.find(incoming)
         if known is not None:
             return self._replay(incoming, known, now)
@@ -183,6 +189,7 @@ class Conversation:
         odd = replay_deviation(incoming, known.message_id, known.wording)
         self.deviations.update([odd.row] if odd else [])
         if known.message_id == incoming.message_id:
+            self.memory.prolong(incoming, now)
             return known.reply
         data = readdress(known.reply.data, incoming, now=now, message_id=self._new_id())
         reply = replace(known.reply, data=data)
@@ -194,7 +201,7 @@ class Conversation:
         try:
             body = self._handle(incoming)
         except RemoteError as error:
-            reply = write_fault(error, self.peer, now=now, relates_to=incoming.message_id)
+            reply = write_fault(error, self.peer, now=now, incoming=incoming)
             if error.sender:
                 self.memory.keep(incoming, reply, now)
             return reply

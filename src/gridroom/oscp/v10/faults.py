@@ -1,5 +1,6 @@
 """Faults, written and read. Source: OSCP 1.0 section 5.3, SOAP 1.2 part 1 section 5.4; decision 32."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from gridroom import xml
@@ -13,6 +14,8 @@ from gridroom.oscp.v10.tree import Tree
 from gridroom.oscp.v10.writing import addressing, wrap
 
 INVALID = "InvalidAddressingHeader"
+"""Subcode above those of a wrong addressing header."""
+
 BENEATH_INVALID = frozenset(
     {
         *("InvalidAddress", "InvalidEPR", "InvalidCardinality", "MissingAddressInEPR", "DuplicateMessageID"),
@@ -25,10 +28,18 @@ OF_ADDRESSING = BENEATH_INVALID | {
     *(INVALID, "MessageAddressingHeaderRequired", "DestinationUnreachable", "ActionNotSupported"),
     "EndpointUnavailable",
 }
+"""All subcodes of WS-Addressing 1.0. Source: its SOAP Binding section 6.4."""
+
 OF_SOAP = frozenset({"VersionMismatch", "MustUnderstand"})
 """Subcodes that are codes of SOAP itself."""
 
+UPGRADE = (
+    f'<soap12:Upgrade xmlns:soap12="{SOAP12}"><soap12:SupportedEnvelope qname="soap12:Envelope"/></soap12:Upgrade>'
+)
+"""Tells which versions are spoken. Source: SOAP 1.2 part 1 section 5.4.7 and appendix A."""
+
 LONGEST_REASON = 1000
+"""Longest Reason that is read or written. [characters]"""
 
 
 def write_fault(
@@ -37,25 +48,37 @@ def write_fault(
     relates_to: str = "",
     message_id: str = "",
     now: datetime | None = None,
+    service: str = CSP_NAMESPACE,
     profile: PeerProfile = DEFAULT,
 ) -> bytes:
     """The Fault that tells a peer what was wrong.
 
     Args:
-        error: Its path and reason become the text, its subcode the Subcode.
-        relates_to: MessageID of the request, where it could be read.
+        error: Its path and reason become the text, its subcode the Subcode. It is told in the SOAP version of the
+            message that it is about, whatever the profile says, since who sent that may read no other.
+        relates_to: MessageID of the request; by default the error's own.
         message_id: Id of the fault itself; left out when empty.
         now: When it was made, as DateTime; left out without it. [UTC]
+        service: Namespace of the service that answers.
         profile: How this peer reads.
     """
+    relates_to = relates_to or error.relates_to
+    profile = fault_profile(error, profile)
     blocks = [addressing("Action", FAULT_ACTION), addressing("To", ANONYMOUS)]
     for name, text in (("MessageID", message_id), ("RelatesTo", relates_to)):
         if text:
             blocks.append(addressing(name, xml.sayable(text).strip(xml.SPACE)))
     if now is not None:
-        blocks.append(f'<DateTime xmlns="{CSP_NAMESPACE}">{values.write_instant(now)}</DateTime>')
+        blocks.append(f'<DateTime xmlns="{service}">{values.write_instant(now)}</DateTime>')
+    if error.subcode == "VersionMismatch":
+        blocks.append(UPGRADE)
     body = _fault11(error) if profile.soap == "1.1" else _fault12(error)
     return wrap("".join(blocks), body, profile)
+
+
+def fault_profile(error: RemoteError, profile: PeerProfile) -> PeerProfile:
+    """How a peer is told of an error: in the SOAP version that it used. Source: SOAP 1.2 part 1 appendix A."""
+    return replace(profile, soap="1.1" if error.soap == "1.1" else "1.2") if error.soap else profile
 
 
 def _reason(error: RemoteError) -> str:
@@ -106,7 +129,7 @@ def read_fault(header: xml.Element | None, fault: xml.Element) -> Fault:
     codes = _codes12(fault) if modern else _codes11(fault)
     if not codes:
         raise AnswerError("a Fault without code", path=xml.path_of(fault))
-    reason = next((_clean(element) for element in fault.iter() if _local(element) in ("Text", "faultstring")), "")
+    reason = next((xml.clean(element) for element in fault.iter() if _local(element) in ("Text", "faultstring")), "")
     return Fault(
         sender=_blames_sender(codes[0]),
         reason=reason[:LONGEST_REASON],
@@ -121,19 +144,15 @@ def _blames_sender(code: str) -> bool:
 
 
 def _codes12(fault: xml.Element) -> list[str]:
-    return [_clean(element).rpartition(":")[2] for element in fault.iter(f"{{{SOAP12}}}Value") if _clean(element)]
+    return [xml.clean(element).rpartition(":")[2] for element in fault.iter(f"{{{SOAP12}}}Value") if xml.clean(element)]
 
 
 def _codes11(fault: xml.Element) -> list[str]:
-    return [_clean(e).rpartition(":")[2] for e in fault if _local(e).lower() == "faultcode" and _clean(e)]
+    return [xml.clean(e).rpartition(":")[2] for e in fault if _local(e).lower() == "faultcode" and xml.clean(e)]
 
 
 def _local(element: xml.Element) -> str:
     return xml.split(element.tag)[1]
-
-
-def _clean(element: xml.Element) -> str:
-    return (element.text or "").strip(xml.SPACE)
 
 
 def _relates_to(header: xml.Element | None) -> str:

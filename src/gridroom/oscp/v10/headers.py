@@ -10,10 +10,19 @@ from gridroom.oscp.v10.names import ANONYMOUS, NONE, SOAP11, SOAP12, WSA, operat
 from gridroom.oscp.v10.tree import NAMESPACES, Tree, fail, one, text
 
 LONGEST_ID = 64
+"""Longest senderID or receiverID. [characters]"""
+
 LONGEST_MESSAGE_ID = 255
+"""Longest MessageID. [characters]"""
+
 LONGEST_ADDRESS = 2000
+"""Longest To or Action. [characters]"""
+
 REPLY = f"{WSA}/reply"
+"""Relationship of an answer to its request."""
+
 PATH = "Envelope/Header"
+"""Where header blocks stand."""
 
 _ADDRESSING = frozenset({"To", "From", "ReplyTo", "FaultTo", "Action", "MessageID", "RelatesTo"})
 _OSCP = frozenset({"parties", "priority", "datetime"})
@@ -27,6 +36,7 @@ _OUR_ROLES = frozenset(
 )
 
 Blocks = dict[str, list[xml.Element]]
+"""Header blocks by name."""
 
 
 def read_header(
@@ -78,7 +88,7 @@ def read_header(
 
 
 def sort_blocks(tree: Tree, header: xml.Element | None) -> tuple[Blocks, Blocks]:
-    """Header blocks of WS-Addressing and of OSCP by name; others are ignored.
+    """Header blocks of WS-Addressing and of OSCP by name; others are ignored, noted where they look like ours.
 
     Raises:
         RemoteError: A block that must be understood is not.
@@ -87,7 +97,7 @@ def sort_blocks(tree: Tree, header: xml.Element | None) -> tuple[Blocks, Blocks]
     oscp: Blocks = {}
     for block in header if header is not None else ():
         namespace, local = xml.split(block.tag)
-        marked = len(block.attrib) > 0
+        marked = bool(block.keys())
         if marked and not _is_ours(block):
             continue
         if namespace == WSA and local in _ADDRESSING:
@@ -96,7 +106,15 @@ def sort_blocks(tree: Tree, header: xml.Element | None) -> tuple[Blocks, Blocks]
             oscp.setdefault(tree.name(block), []).append(block)
         elif marked and _must_understand(block):
             fail(block, f"header {local[:64]} must be understood and is not known here", subcode="MustUnderstand")
+        elif namespace == WSA or namespace in NAMESPACES:
+            tree.note(35, block, f"unknown header {local[:64]} ignored")
     return addressing, oscp
+
+
+def message_id_of(header: xml.Element | None) -> str:
+    """The MessageID of a message whose header may be broken, for the RelatesTo of its Fault; empty where in doubt."""
+    found = [xml.clean(block) for block in header.iterchildren(f"{{{WSA}}}MessageID")] if header is not None else []
+    return found[0] if len(found) == 1 and len(found[0]) <= LONGEST_MESSAGE_ID else ""
 
 
 def _is_ours(block: xml.Element) -> bool:
@@ -125,7 +143,10 @@ def relates_to_of(addressing: Blocks) -> str:
 
 def _word(addressing: Blocks, name: str, longest: int) -> str:
     block = _single(addressing, name)
-    return "" if block is None or not xml.text_of(block) else text(block, longest)
+    found = "" if block is None else xml.text_of(block)
+    if block is not None and len(found) > longest:
+        fail(block, f"must not be longer than {longest} characters")
+    return found
 
 
 def _single(blocks: Blocks, name: str, subcode: str = "InvalidCardinality") -> xml.Element | None:

@@ -69,6 +69,7 @@ class GivenUp:
 
 
 Verdict = Delivered | Again | GivenUp
+"""What to do after a try."""
 
 
 def judge(

@@ -41,6 +41,10 @@ class Peer:
         own_ids: All receiverIDs by which it may address us.
         url: Where its service listens.
         profile: How it wants to be written to.
+        ean: Whether its ids are EAN-13 codes, so that their check digits must fit (row 29).
+
+    Raises:
+        LocalError: The check digit of an id does not fit.
     """
 
     party: str
@@ -50,6 +54,23 @@ class Peer:
     own_ids: frozenset[str]
     url: str = ""
     profile: PeerProfile = DEFAULT
+    ean: bool = False
+
+    def __post_init__(self) -> None:
+        for one in sorted(self.ids | {self.id}) if self.ean else ():
+            if not is_ean(one):
+                raise LocalError(f"{one!r} is no EAN-13 code, its check digit does not fit")
+
+
+def is_ean(text: str) -> bool:
+    """Whether a text is 13 digits of which the last is the check digit. Source: GS1 General Specifications 7.9.1.
+
+    >>> is_ean("8712423014022"), is_ean("8712423014023")
+    (True, False)
+    """
+    if len(text) != 13 or not (text.isascii() and text.isdigit()):
+        return False
+    return sum(int(digit) * weight for digit, weight in zip(text, [1, 3] * 6 + [1], strict=True)) % 10 == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +140,7 @@ def letter(
         receiver_id=peer.id,
         date_time=made,
         priority=DEFAULT_PRIORITY[operation] if priority is None else priority,
-        to=peer.profile.to_url or peer.url,
+        to=peer.url,
         action=f"/{operation}",
     )
     data = soap.write(header, body, peer.profile)

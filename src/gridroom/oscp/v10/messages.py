@@ -250,6 +250,8 @@ Request = (
     | RequestAdjustedCapacityRequest
     | UpdateAggregatedUsageRequest
 )
+"""Any of the five requests."""
+
 Response = (
     UpdateCableCapacityForecastResponse
     | HeartbeatResponse
@@ -257,7 +259,10 @@ Response = (
     | RequestAdjustedCapacityResponse
     | UpdateAggregatedUsageResponse
 )
+"""Any of the five answers."""
+
 Message = Request | Response
+"""Whatever may stand in a body, but for a Fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +292,19 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message with its header, and the deviations met while reading it."""
+    """A message with its header, and the deviations met while reading it.
+
+    Attributes:
+        header: Who, to whom, when.
+        body: What is said.
+        deviations: What had to be read with tolerance.
+        soap11: Whether it came in SOAP 1.1; its answer goes back in the same version.
+    """
 
     header: Header
     body: Message
     deviations: tuple[Deviation, ...] = ()
+    soap11: bool = False
 
 
 @dataclass(frozen=True, slots=True)

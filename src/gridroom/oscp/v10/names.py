@@ -6,10 +6,20 @@ from gridroom.oscp.v10.messages import OPERATIONS, Message, operation_of
 from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
 
 SOAP12 = "http://www.w3.org/2003/05/soap-envelope"
+"""Namespace of a SOAP 1.2 envelope."""
+
 SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"
+"""Namespace of a SOAP 1.1 envelope."""
+
 WSA = "http://www.w3.org/2005/08/addressing"
+"""Namespace of WS-Addressing 1.0."""
+
 ANONYMOUS = f"{WSA}/anonymous"
+"""Address of whoever holds the other end of the connection."""
+
 NONE = f"{WSA}/none"
+"""Address of nobody."""
+
 FAULT_ACTION = f"{WSA}/fault"
 """Action of a Fault. Source: WS-Addressing 1.0 SOAP Binding section 6."""
 
@@ -49,7 +59,7 @@ def content_type(operation: str, profile: PeerProfile = DEFAULT) -> str:
 
     Args:
         operation: `Op` for a request, `OpResponse` for its answer, `Fault` for a Fault.
-        profile: SOAP 1.1 has a type of its own (its Action travels in the header SOAPAction).
+        profile: SOAP 1.1 has a type of its own (its Action travels in the header SOAPAction, `soap.soap_action`).
 
     >>> content_type("Heartbeat")
     'application/soap+xml; charset=utf-8; action="/Heartbeat"'

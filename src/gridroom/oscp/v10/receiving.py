@@ -9,6 +9,7 @@ import msgspec
 
 from gridroom.oscp.errors import RemoteError
 from gridroom.oscp.v10 import soap
+from gridroom.oscp.v10.faults import OF_SOAP, fault_profile
 from gridroom.oscp.v10.letters import Peer
 from gridroom.oscp.v10.messages import (
     OPERATIONS,
@@ -28,6 +29,9 @@ from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
 
 CLOCK_AHEAD = timedelta(minutes=5)
 """How far a DateTime may lie ahead of our clock."""
+
+CLOCK_NOISE = timedelta(seconds=1)
+"""By how much any two clocks may differ without a word."""
 
 OLDEST = timedelta(hours=24)
 """How old a DateTime may be."""
@@ -87,13 +91,18 @@ class Incoming:
         return self.envelope.header.message_id
 
     @property
+    def profile(self) -> PeerProfile:
+        """How to write the answer: as the peer wants it, in the SOAP version of its question."""
+        return replace(self.peer.profile, soap="1.1" if self.envelope.soap11 else "1.2")
+
+    @property
     def operation(self) -> str:
         """Name of its operation."""
         return operation_of(self.envelope.body)
 
     @property
     def family(self) -> str | None:
-        """The uuid of an id such as `<uuid>:2`: another number with the same body is the same message (row 26).
+        """The uuid that a number stands behind in its MessageID; another number, same body, is a retry (row 26).
 
         None for other ids, and for messages whose bodies are all alike.
         """
@@ -146,8 +155,8 @@ def read_request(peer: Peer, service_namespace: str, data: bytes, now: datetime)
         HeaderError: The header breaks a rule; it holds the request.
         RemoteError: The bytes are no request of OSCP 1.0.
     """
-    envelope = soap.read(data, now=now, soap11=peer.profile.soap == "1.1")
-    incoming = Incoming(peer, envelope, digest_of(envelope.body), hashlib.sha256(data).digest())
+    envelope = soap.read(data, soap11=peer.profile.soap == "1.1")
+    incoming = Incoming(peer, _timed(envelope, now), digest_of(envelope.body), hashlib.sha256(data).digest())
     _check_service(incoming, service_namespace)
     _check_parties(incoming)
     _check_date(incoming, now)
@@ -166,7 +175,7 @@ def write_answer(incoming: Incoming, body: Response, *, now: datetime, message_i
         action=f"/{incoming.operation}Response",
         relates_to=asked.message_id,
     )
-    return soap.write(header, body, incoming.peer.profile)
+    return soap.write(header, body, incoming.profile)
 
 
 def check_replay(incoming: Incoming, digest: bytes) -> None:
@@ -218,7 +227,7 @@ def readdress(answer: bytes, incoming: Incoming, *, now: datetime, message_id: s
     if isinstance(first, Envelope):
         return write_answer(incoming, first.body, now=now, message_id=message_id)  # type: ignore[arg-type]
     error = RemoteError(first.reason, subcode=first.subcode, sender=first.sender)
-    return soap.write_fault(error, relates_to=incoming.message_id, profile=incoming.peer.profile)
+    return soap.write_fault(error, relates_to=incoming.message_id, profile=incoming.profile)
 
 
 def is_remembered(body: Response) -> bool:
@@ -232,13 +241,17 @@ def result_of(body: Response) -> Result:
 
 
 def fault_status(error: RemoteError, profile: PeerProfile = DEFAULT) -> int:
-    """HTTP status of a Fault (row 32): 400 for the sender's (500 where the profile says so), 500 for ours."""
-    return profile.sender_fault_status if error.sender else 500
+    """HTTP status of a Fault (row 32): 400 for `env:Sender` (500 where the profile says so), 500 for all others.
+
+    Source: SOAP 1.2 part 2 section 7.5.2.2; SOAP 1.1 section 6.2, where every Fault comes with 500.
+    """
+    of_sender = error.sender and error.subcode not in OF_SOAP and fault_profile(error, profile).soap == "1.2"
+    return profile.sender_fault_status if of_sender else 500
 
 
 def answer_type(incoming: Incoming) -> str:
     """Media type of the answer."""
-    return soap.content_type(f"{incoming.operation}Response", incoming.peer.profile)
+    return soap.content_type(f"{incoming.operation}Response", incoming.profile)
 
 
 def fault_type(profile: PeerProfile = DEFAULT) -> str:
@@ -246,12 +259,54 @@ def fault_type(profile: PeerProfile = DEFAULT) -> str:
     return "text/xml; charset=utf-8" if profile.soap == "1.1" else "application/soap+xml; charset=utf-8"
 
 
-def write_fault(error: RemoteError, peer: Peer, *, now: datetime, relates_to: str = "") -> Reply:
-    """The Fault for an error; a HeaderError names the request by itself."""
-    if isinstance(error, HeaderError):
-        relates_to = error.incoming.message_id
-    data = soap.write_fault(error, relates_to=relates_to, now=now, profile=peer.profile)
-    return Reply(fault_status(error, peer.profile), data, fault_type(peer.profile))
+def write_fault(
+    error: RemoteError, peer: Peer, *, now: datetime, incoming: Incoming | None = None, service: str = ""
+) -> Reply:
+    """The Fault for an error, in the SOAP version of the question.
+
+    Args:
+        error: A HeaderError knows its request.
+        peer: Who asked.
+        now: The present moment. [UTC]
+        incoming: The request, where it could be read.
+        service: Namespace of the service that was called, where the request could not be read; without it the Fault
+            carries no DateTime.
+    """
+    incoming = error.incoming if isinstance(error, HeaderError) else incoming
+    if incoming is not None:
+        error.relates_to, error.soap = incoming.message_id, incoming.profile.soap
+        service = service or OPERATIONS[incoming.operation][0]
+    profile = fault_profile(error, peer.profile)
+    data = soap.write_fault(error, now=now if service else None, service=service, profile=profile)
+    return Reply(fault_status(error, peer.profile), data, fault_type(profile))
+
+
+def refuse_stranger(party: str, data: bytes, *, now: datetime, service: str) -> Reply:
+    """The Sender fault for a party that is known from its certificate, but is no peer of ours (row 29).
+
+    Args:
+        party: The party.
+        data: What it sent, to name its MessageID and to answer in its SOAP version.
+        now: The present moment. [UTC]
+        service: Namespace of the service that was called.
+    """
+    error = RemoteError(f"{party} is no party that we work with", path="Envelope/Header/Parties/senderID")
+    try:
+        read = soap.read(data, soap11=True)
+        error.relates_to, error.soap = read.header.message_id, "1.1" if read.soap11 else "1.2"
+    except RemoteError as unread:
+        error.relates_to, error.soap = unread.relates_to, unread.soap
+    return write_fault(error, Peer(party, frozenset(), "", "", frozenset()), now=now, service=service)
+
+
+def _timed(envelope: Envelope, now: datetime) -> Envelope:
+    """A clock that is ahead of ours is tolerated, and said. Decision 31."""
+    made = envelope.header.date_time
+    if made is None or made <= now + CLOCK_NOISE:
+        return envelope
+    text = f"DateTime is {round((made - now).total_seconds())} s ahead of our clock"
+    deviation = Deviation(31, "Envelope/Header/DateTime", text)
+    return replace(envelope, deviations=(*envelope.deviations, deviation))
 
 
 def _check_service(incoming: Incoming, service_namespace: str) -> None:
@@ -276,10 +331,8 @@ def _check_parties(incoming: Incoming) -> None:
 
 
 def _check_date(incoming: Incoming, now: datetime) -> None:
-    made = incoming.envelope.header.date_time
-    if made is None:
-        reason = "DateTime is missing"
-    elif made > now + CLOCK_AHEAD:
+    made = incoming.envelope.header.date_time or now  # a request without it was refused by the reader
+    if made > now + CLOCK_AHEAD:
         reason = f"DateTime {made.isoformat()} is more than 5 minutes ahead of our clock ({now.isoformat()})"
     elif made < now - OLDEST:
         reason = f"DateTime {made.isoformat()} is older than 24 hours; send the message anew"

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from gridroom.oscp.v10.blocks import CableRefused, CableTerms, forecast_spans, gather, request_spans
+from gridroom.oscp.v10.adjustments import request_spans
+from gridroom.oscp.v10.forecasts import forecast_spans
 from gridroom.oscp.v10.messages import (
     Adjustment,
     CableUsage,
@@ -29,9 +31,11 @@ from gridroom.oscp.v10.messages import (
     ValueType,
 )
 from gridroom.oscp.v10.names import body_name
+from gridroom.oscp.v10.spans import CableRefused, CableTerms, gather
 from gridroom.oscp.v10.usage import usage_spans
 
 Json = dict[str, Any]
+"""A JSON object."""
 
 
 def as_json(envelope: Envelope | Fault) -> Json:
@@ -73,9 +77,9 @@ def _meaning(body: Message) -> tuple[list[Deviation], list[Refusal]]:
     if isinstance(body, UpdateCableCapacityForecastRequest):
         cables = gather(body.forecasts)
     elif isinstance(body, RequestAdjustedCapacityRequest):
-        cables = body.adjustments
+        cables = gather(body.adjustments)
     elif isinstance(body, UpdateAggregatedUsageRequest):
-        cables = body.usages
+        cables = gather(body.usages)
     notes: list[Deviation] = []
     refused: list[Refusal] = []
     for cable in cables:
@@ -87,7 +91,7 @@ def _meaning(body: Message) -> tuple[list[Deviation], list[Refusal]]:
 
 
 def _understood(cable: Forecast | Adjustment | CableUsage) -> list[Deviation]:
-    terms = CableTerms()
+    terms = CableTerms(voltage_v=Decimal(230), phases=3)
     if isinstance(cable, Forecast):
         return forecast_spans(cable, terms)[2]
     if isinstance(cable, Adjustment):

@@ -11,8 +11,13 @@ PROCESSED = "MESSAGE_PROCESSED"
 """Code of the examples; longer than the 15 characters that section 3.2.8 allows, and the only such one we write."""
 
 LONGEST_CODE = 15
+"""Longest Code that we write, but for `PROCESSED`. [characters]"""
+
 LONGEST_MESSAGE = 254
+"""Longest Message. [characters]"""
+
 LONGEST_FOREIGN_CODE = 64
+"""Longest Code that is read. [characters]"""
 
 
 def read_result(tree: Tree, element: xml.Element) -> Result:
@@ -46,6 +51,8 @@ def _read_detail(tree: Tree, element: xml.Element, children: dict[str, list[xml.
     code, message, level_word = (_word(children, name) for name in ("Code", "Message", "Level"))
     if not code:
         tree.note(10, element, "no Code")
+    if len(code) > LONGEST_CODE and code != PROCESSED:
+        tree.note(10, element, f"a Code of more than {LONGEST_CODE} characters")
     if len(code) > LONGEST_FOREIGN_CODE:
         tree.note(10, element, f"a Code cut to {LONGEST_FOREIGN_CODE} characters")
         code = code[:LONGEST_FOREIGN_CODE]
@@ -63,6 +70,32 @@ def _read_detail(tree: Tree, element: xml.Element, children: dict[str, list[xml.
 def _word(children: dict[str, list[xml.Element]], name: str) -> str:
     element = optional(children, name)
     return "" if element is None else xml.text_of(element)
+
+
+def not_offered(result: Result) -> bool:
+    """Whether it says that the other side does not offer this at all: do not ask again until the operator says so.
+
+    NOT ALLOWED alone means "not now". Source: OSCP 1.0 sections 3.2.4.2 and 3.2.5.2; decision 9.
+
+    >>> not_offered(Result(ResultType.NOT_IMPLEMENTED)), not_offered(Result(ResultType.NOT_ALLOWED))
+    (True, False)
+    """
+    if result.type is ResultType.SUCCESS:
+        return False
+    words = (result.type, *(detail.code for detail in result.details))
+    return any(values.read_result_type(word) is ResultType.NOT_IMPLEMENTED for word in words)
+
+
+def declined(operation: str) -> Result:
+    """The answer of who does not offer an operation: for RequestAdjustedCapacity the Type that its section names.
+
+    >>> str(declined("GetCapacityForecast").type), str(declined("RequestAdjustedCapacity").type)
+    ('NOT IMPLEMENTED', 'NOT ALLOWED')
+
+    Source: OSCP 1.0 sections 3.2.4.2 and 3.2.5.2; decision 9.
+    """
+    kind = ResultType.NOT_ALLOWED if operation == "RequestAdjustedCapacity" else ResultType.NOT_IMPLEMENTED
+    return Result(kind, (Detail("NOT_IMPLEMENTED", f"{operation} is not offered here.", Level.ERROR),))
 
 
 def write_result(result: Result, profile: PeerProfile) -> str:

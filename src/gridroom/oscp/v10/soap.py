@@ -4,49 +4,41 @@ Strict writer, tolerant reader: what had to be tolerated is a `Deviation` of the
 rule is a `Refusal` in the message, and what breaks the schema is a `RemoteError`, which `write_fault` makes a Fault.
 """
 
-from datetime import datetime
-from typing import NamedTuple
+import contextlib
+from typing import NoReturn, cast
 
 from gridroom import xml
 from gridroom.oscp.errors import AnswerError, RemoteError
 from gridroom.oscp.v10.bodies import read_body
 from gridroom.oscp.v10.faults import read_fault, write_fault
-from gridroom.oscp.v10.headers import read_header
+from gridroom.oscp.v10.headers import message_id_of, read_header
 from gridroom.oscp.v10.messages import OPERATIONS, Envelope, Fault
-from gridroom.oscp.v10.names import BODIES, SOAP11, SOAP12, body_name, content_type
-from gridroom.oscp.v10.references import resolve
-from gridroom.oscp.v10.tree import Tree, fail
+from gridroom.oscp.v10.names import BODIES, SOAP11, SOAP12, WSA, body_name, content_type
+from gridroom.oscp.v10.references import References, resolve
+from gridroom.oscp.v10.tree import NAMES, Tree, fail
 from gridroom.oscp.v10.writing import write
 
-__all__ = ["content_type", "read", "read_any", "read_reply", "write", "write_fault"]
+__all__ = ["content_type", "read", "read_any", "read_reply", "soap_action", "write", "write_fault"]
+
+AMOUNTS = frozenset({"capacity", "remainingcapacity", "usage"})
+"""Lower case names of what holds a number."""
+
+LEVELS = 5
+"""How deep the blocks stand: Envelope, Body, message, container, block."""
+"""Names of the elements that hold an amount, in lower case."""
 
 
-class _Parts(NamedTuple):
-    header: xml.Element | None
-    body: xml.Element
-    soap11: bool
-
-
-def read(
-    data: bytes,
-    *,
-    now: datetime | None = None,  # noqa: ARG001 - the reading itself depends on no clock; `peer` judges the DateTime
-    soap11: bool = False,
-) -> Envelope:
-    """A request or an answer.
+def read(data: bytes, *, soap11: bool = False) -> Envelope:
+    """A request or an answer; the same bytes always read the same, since no clock is looked at.
 
     Args:
         data: The envelope.
-        now: Not used: the same bytes always read the same.
         soap11: Whether this peer may speak SOAP 1.1.
 
     Raises:
         RemoteError: The bytes are no message of OSCP 1.0; names the element, and becomes a Fault.
     """
-    try:
-        return _message(_open(data, soap11))
-    except xml.XmlError as error:
-        raise RemoteError(error.reason, path=error.path) from error
+    return cast("Envelope", _read(data, soap11=soap11, faults=False))
 
 
 def read_reply(data: bytes, *, soap11: bool = False) -> Envelope | Fault:
@@ -73,45 +65,89 @@ def read_reply(data: bytes, *, soap11: bool = False) -> Envelope | Fault:
 def read_any(data: bytes, *, soap11: bool = False) -> Envelope | Fault:
     """Whatever it is: a request, an answer or a Fault.
 
+    Args:
+        data: The envelope.
+        soap11: Whether messages may be in SOAP 1.1; a Fault always may.
+
     Raises:
         RemoteError: It is none of them.
     """
+    return _read(data, soap11=soap11, faults=True)
+
+
+def soap_action(data: bytes) -> str:
+    """What a request in SOAP 1.1 says in the HTTP header SOAPAction, quotes included: the Action of its header.
+
+    >>> soap_action(b"<nonsense/>")
+    '""'
+
+    Source: SOAP 1.1 section 6.1.1.
+    """
+    with contextlib.suppress(xml.XmlError):
+        for action in xml.parse(data).iter(f"{{{WSA}}}Action"):
+            return f'"{(action.text or "").strip(xml.SPACE)}"'
+    return '""'
+
+
+def _read(data: bytes, *, soap11: bool, faults: bool) -> Envelope | Fault:
+    header: xml.Element | None = None
+    version = ""
     try:
-        parts = _open(data, soap11=True)
-        if parts.body.tag in (f"{{{SOAP12}}}Fault", f"{{{SOAP11}}}Fault"):
-            return read_fault(parts.header, parts.body)
-        if parts.soap11 and not soap11:
+        root = xml.parse(data)
+        version = _version(root)
+        if version == SOAP11 and not soap11 and not faults:
             _refuse_version()
-        return _message(parts)
+        references = resolve(root, data)
+        header, body = _parts(root, version, references)
+        if faults and body.tag in (f"{{{SOAP12}}}Fault", f"{{{SOAP11}}}Fault"):
+            return read_fault(header, body)
+        if version == SOAP11 and not soap11:
+            _refuse_version()
+        return _message(root, header, body, references, version == SOAP11)
     except xml.XmlError as error:
-        raise RemoteError(error.reason, path=error.path) from error
+        raise _about(RemoteError(error.reason, path=error.path), header, version) from error
+    except RemoteError as error:
+        _about(error, header, version)
+        raise
 
 
-def _refuse_version() -> None:
-    raise RemoteError("SOAP 1.1 is not spoken here, only SOAP 1.2", path="Envelope", subcode="VersionMismatch")
+def _about(error: RemoteError, header: xml.Element | None, version: str) -> RemoteError:
+    """The error, with what its Fault needs: which message it is about, and in which version to answer."""
+    error.relates_to = message_id_of(header)
+    error.soap = {SOAP11: "1.1", SOAP12: "1.2"}.get(version, "")
+    return error
 
 
-def _open(data: bytes, soap11: bool) -> _Parts:
-    """Header and the one element in the body."""
-    root = xml.parse(data)
-    soap, local = xml.split(root.tag)
-    if local != "Envelope" or soap not in (SOAP11, SOAP12):
-        subcode = "VersionMismatch" if local == "Envelope" else ""
-        raise RemoteError("a SOAP 1.2 Envelope was expected", path=xml.path_of(root), subcode=subcode)
-    if soap == SOAP11 and not soap11:
+def _version(root: xml.Element) -> str:
+    """Namespace of the envelope."""
+    version, local = xml.split(root.tag)
+    if local != "Envelope":
+        raise RemoteError("a SOAP 1.2 Envelope was expected", path=xml.path_of(root))
+    if version not in (SOAP11, SOAP12):
         _refuse_version()
-    resolve(root, data)
-    parts = {tag: [child for child in root if child.tag == f"{{{soap}}}{tag}"] for tag in ("Header", "Body")}
-    if len(parts["Header"]) > 1 or len(parts["Body"]) != 1 or len(root) != sum(map(len, parts.values())):
+    return version
+
+
+def _refuse_version() -> NoReturn:
+    raise RemoteError("only SOAP 1.2 is spoken here", path="Envelope", subcode="VersionMismatch")
+
+
+def _parts(root: xml.Element, soap: str, references: References) -> tuple[xml.Element | None, xml.Element]:
+    """Header, and the one element in the Body; behind it only what references pointed at may stand."""
+    parts = list(root)
+    tags = [part.tag for part in parts]
+    body, header = f"{{{soap}}}Body", f"{{{soap}}}Header"
+    if tags.count(body) != 1 or tags.count(header) != len(tags) - 1 or len(tags) > 2:
         raise RemoteError("an Envelope holds at most one Header and exactly one Body", path="Envelope")
-    bodies = list(parts["Body"][0])
-    if len(bodies) != 1:
+    inside = [child for child in parts[tags.index(body)] if child not in references.targets]
+    if len(inside) != 1:
         raise RemoteError("the Body must hold exactly one element", path="Envelope/Body")
-    return _Parts(parts["Header"][0] if parts["Header"] else None, bodies[0], soap == SOAP11)
+    return parts[tags.index(header)] if len(tags) > 1 else None, inside[0]
 
 
-def _message(parts: _Parts) -> Envelope:
-    body = parts.body
+def _message(
+    root: xml.Element, header: xml.Element | None, body: xml.Element, references: References, soap11: bool
+) -> Envelope:
     namespace, local = xml.split(body.tag)
     if local.lower() not in BODIES:
         fail(body, f"{local[:64]} is no operation of OSCP 1.0", subcode="ActionNotSupported")
@@ -119,10 +155,22 @@ def _message(parts: _Parts) -> Envelope:
     service = OPERATIONS[operation][0]
     if namespace != service:
         fail(body, f"{operation} must stand in the namespace {service}")
+    _refuse_stray_text(root)
     tree = Tree(service)
     exact = operation + ("Response" if answer else "Request")
     if local != exact:
         tree.note(1, body, f"{local} read as {exact}")
-    header, made = read_header(tree, parts.header, operation, answer=answer)
+    if references.first:
+        tree.note(33, references.first, "references followed")
+    head, made = read_header(tree, header, operation, answer=answer)
     message = read_body(tree, operation, answer, body, made)
-    return Envelope(header, message, tree.deviations())
+    return Envelope(head, message, tree.deviations(), soap11)
+
+
+def _refuse_stray_text(root: xml.Element) -> None:
+    """Text between elements may be a number that lost its tags. On an amount it fails the cable only. Decision 1."""
+    for element in xml.mixed(root, LEVELS):
+        local = xml.split(element.tag)[1].lower()
+        amount = local in AMOUNTS and not any(len(child) for child in element)
+        if not amount and (local in NAMES or local in BODIES or xml.split(element.tag)[0] in (SOAP11, SOAP12)):
+            fail(element, "text stands between its elements")

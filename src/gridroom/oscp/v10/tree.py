@@ -11,6 +11,7 @@ from gridroom.oscp.errors import RemoteError
 from gridroom.oscp.v10.messages import CSP_NAMESPACE, DSO_NAMESPACE, Deviation
 
 NAMESPACES = (CSP_NAMESPACE, DSO_NAMESPACE)
+"""Both namespaces of OSCP 1.0."""
 
 NAMES = {
     name.lower(): name
@@ -35,6 +36,9 @@ HARMLESS = frozenset(
     }
 )
 """Names that say nothing of an amount or its time: where they do not belong they are ignored. Decision 35."""
+
+AMOUNTS = frozenset({"capacity", "usage"})
+"""Lower case names of what states an amount."""
 
 OF_AMOUNTS = frozenset({"unit", "unitofmeasure", "phase"})
 """Attributes that change what a number means; they belong on the number. Decision 1."""
@@ -75,8 +79,9 @@ class Tree:
         namespace, local = xml.split(element.tag)
         name = NAMES.get(local.lower(), "")
         if not name:
-            self.note(35, element, f"unknown element {local[:64]} ignored")
-        elif namespace not in NAMESPACES and namespace:
+            self._look_into(element, local)
+            return ""  # not remembered: each one is looked into
+        if namespace not in NAMESPACES and namespace:
             fail(element, f"{local} stands in a foreign namespace, expected {self.namespace or NAMESPACES[0]}")
         elif self.namespace and namespace != self.namespace:
             self.note(23, element, f"{name} outside the service's namespace read as the service's")
@@ -84,6 +89,14 @@ class Tree:
             self.note(1, element, f"{local} read as {name}")
         self.tags[element.tag] = name
         return name
+
+    def _look_into(self, element: xml.Element, local: str) -> None:
+        """Ignore an unknown element, unless it holds an amount of ours: that might be a lower limit. Decision 35."""
+        for inner in element.iter():
+            namespace, name = xml.split(inner.tag)
+            if name.lower() in AMOUNTS and (not namespace or namespace in NAMESPACES):
+                fail(inner, f"{name} must not stand inside the unknown element {local[:64]}")
+        self.note(35, element, f"unknown element {local[:64]} ignored")
 
     def children(self, element: xml.Element) -> dict[str, list[xml.Element]]:
         """Children by the specification's name, unknown ones left out."""

@@ -4,21 +4,34 @@ The DSO subtracts reported use from what it measured, so every choice here round
 stated subtracts nothing. Decisions by number: docs/deviations.md.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from fractions import Fraction
+from math import floor
 
-from gridroom.oscp.v10.blocks import PHASES, CableRefused, CableTerms
-from gridroom.oscp.v10.messages import CableUsage, Deviation, Refusal, UsageBlock, ValueType
+from gridroom.oscp.v10.ampere import MOST_CA, POWER
+from gridroom.oscp.v10.messages import CableUsage, Deviation, UsageBlock, ValueType
+from gridroom.oscp.v10.spans import PHASES, CableTerms, block_path, check_times, closed, refused
 
 USED = "Envelope/Body/UpdateAggregatedUsageRequest/Usage/UsageBlock"
 """Where the blocks of a cable stand."""
 
-HOUR_S = 3600
-MISMATCH = Decimal("0.20")
-KILO = {"W": 1, "kW": 1000, "Wh": 1, "kWh": 1000}
+HOUR = timedelta(hours=1)
+"""What energy is divided by to become power."""
+
+MICROSECOND = timedelta(microseconds=1)
+"""The least stretch of time."""
+
+MISMATCH = Fraction(1, 5)
+"""How far energy and current may be apart. Source: decision 19."""
+
+ENERGY = {"Wh": 1, "kWh": 1000}
+"""Units of energy, in Wh."""
+
+Stated = dict[tuple[str, int | None], Decimal]
+"""Values of one block by unit and phase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +41,20 @@ class UsageSpan:
     Attributes:
         start: First moment. [UTC]
         end: First moment after. [UTC]
-        current_ca: Mean current per phase as stated in ampere, None where not stated. [0.01 A]
+        current_ca: Mean current per phase as stated in ampere, cut towards 0; None where not stated. [0.01 A]
         energy_wh: Energy per phase as stated (power times duration), None where not stated. [Wh]
-        total_wh: Energy stated without Phase: kept, but it subtracts nothing from a phase. [Wh]
-        subtractable_ca: What may be subtracted from a phase's load: the smaller of current and energy, at least 0;
-            0 where the phase is not stated. [0.01 A]
-        flagged: Current and energy differ by more than 20 %, or a value came without Phase.
+        total_ca: Current stated without Phase: kept, but it subtracts nothing from a phase. [0.01 A]
+        total_wh: Energy stated without Phase, of all phases together: likewise. [Wh]
+        subtractable_ca: What may be subtracted from a phase's load: the least of the currents that the stated current,
+            power and energy mean, at least 0; 0 where the phase is not stated. [0.01 A]
+        flagged: The values of a phase differ by more than 20 %, cannot be compared, or came without Phase.
     """
 
     start: datetime
     end: datetime
     current_ca: tuple[int | None, int | None, int | None]
     energy_wh: tuple[Decimal | None, Decimal | None, Decimal | None]
+    total_ca: int | None
     total_wh: Decimal | None
     subtractable_ca: tuple[int, int, int]
     flagged: bool
@@ -48,24 +63,30 @@ class UsageSpan:
 def usage_spans(usage: CableUsage, terms: CableTerms) -> tuple[list[UsageSpan], list[Deviation]]:
     """Read the usage blocks of one cable, sorted, repeats once.
 
-    Raises:
-        CableRefused: A block ends before it starts, overlaps another, or states a phase twice with different values.
+    Args:
+        usage: One cable's report; repeated cables first go through `gather`.
+        terms: What is known of the cable; without its voltage, energy and power subtract nothing.
 
-    Source: OSCP 1.0 section 3.2.6; decisions 4, 5, 15, 19.
+    Raises:
+        CableRefused: A block ends before it starts or overlaps another; a unit is no unit of use, stands with and
+            without Phase in one block, or twice with different values for one phase.
+
+    Source: OSCP 1.0 section 3.2.6; decisions 4, 5, 13, 15, 19.
     """
     notes: list[Deviation] = []
-    cable, read = usage.cable_id, dict[UsageSpan, None]()
+    cable, read = usage.cable_id, dict[tuple[datetime, datetime], Stated]()
     for number, block in enumerate(usage.blocks, 1):
-        path = f"{USED}[{number}]" if len(usage.blocks) > 1 else USED
-        span = _span(block, cable, path, terms)
-        if span in read:
-            notes.append(Deviation(15, path, f"cable {cable}: block repeated, counted once"))
-        read[span] = None
-    ordered = sorted(read, key=lambda s: s.start)
-    for earlier, later in itertools.pairwise(ordered):
-        if later.start < earlier.end:
-            raise _refused(cable, USED, "different values for overlapping times")
-    return ordered, notes
+        path = block_path(USED, number, len(usage.blocks))
+        check_times(block.start, block.end, cable, path)
+        stated = _stated(block, cable, f"{path}/Usage", notes)
+        known = read.setdefault((block.start, block.end), stated)
+        if known is not stated:
+            read[block.start, block.end] = _together(known, stated, cable, path, notes)
+    spans = [_span(start, end, stated, terms) for (start, end), stated in read.items()]
+    try:
+        return closed(spans, _smaller), notes
+    except ValueError as error:
+        raise refused(cable, USED, f"{error}: different values for overlapping times") from error
 
 
 def usage_values(current_ca: Sequence[int], energy_wh: Sequence[Decimal]) -> tuple[ValueType, ...]:
@@ -75,7 +96,7 @@ def usage_values(current_ca: Sequence[int], energy_wh: Sequence[Decimal]) -> tup
     >>> [f"{v.value} {v.unit} {v.phase}" for v in values][:2]
     ['920.00 Wh 1', '0.00 Wh 2']
 
-    Source: decision 4.
+    Source: decisions 4 and 19.
     """
     cent = Decimal("0.01")
     energy = (ValueType(e.quantize(cent, ROUND_HALF_EVEN), "Wh", p) for p, e in zip(PHASES, energy_wh, strict=True))
@@ -83,56 +104,87 @@ def usage_values(current_ca: Sequence[int], energy_wh: Sequence[Decimal]) -> tup
     return (*energy, *current)
 
 
-def _refused(cable: str, path: str, message: str) -> CableRefused:
-    return CableRefused(Refusal(cable, "INVALID_VALUE", message, path))
-
-
-def _span(block: UsageBlock, cable: str, path: str, terms: CableTerms) -> UsageSpan:
-    if block.end <= block.start:
-        raise _refused(cable, f"{path}/EndTime", "block ends before it starts")
-    seconds = Decimal(str((block.end - block.start).total_seconds()))
-    current: dict[int, Decimal] = {}
-    energy: dict[int, Decimal] = {}
-    total: Decimal | None = None
-    flagged = False
+def _stated(block: UsageBlock, cable: str, path: str, notes: list[Deviation]) -> Stated:
+    """The values of a block by unit and phase. Decisions 4 and 5, unit by unit."""
+    stated: Stated = {}
     for value in block.usage:
-        if value.phase is None:
-            flagged = True
-            if value.unit != "A":
-                total = max(total or Decimal(0), _energy(value, seconds))
-            continue
-        known, amount = (current, value.value) if value.unit == "A" else (energy, _energy(value, seconds))
-        if known.setdefault(value.phase, amount) != amount:
-            raise _refused(cable, f"{path}/Usage", f"Phase {value.phase} is stated twice with different values")
-    subtractable: list[int] = []
-    for phase in PHASES:
-        smaller_ca, apart = _smaller(current.get(phase), energy.get(phase), seconds, terms)
-        subtractable.append(smaller_ca)
-        flagged = flagged or apart
+        if value.unit not in ("A", *POWER, *ENERGY):
+            raise refused(cable, path, f"{value.unit} is no unit of use", "INVALID_UNIT")
+        if value.phase not in (None, *PHASES):
+            raise refused(cable, path, f"Phase {value.phase} is not 1, 2 or 3", "INVALID_PHASE")
+        known = stated.setdefault((value.unit, value.phase), value.value)
+        if known != value.value:
+            if value.phase is not None:
+                raise refused(cable, path, f"Phase {value.phase} is stated twice with different values")
+            stated[value.unit, None] = min(known, value.value)
+            notes.append(
+                Deviation(5, path, f"cable {cable}: several values in {value.unit} without Phase, the least kept")
+            )
+    _refuse_mix(stated, cable, path)
+    return stated
+
+
+def _together(known: Stated, again: Stated, cable: str, path: str, notes: list[Deviation]) -> Stated:
+    """Two blocks of the same times as one."""
+    if any(known.get(key, value) != value for key, value in again.items()):
+        raise refused(cable, path, "different values for overlapping times")
+    if known == again:
+        notes.append(Deviation(15, path, f"cable {cable}: block repeated, counted once"))
+    else:
+        notes.append(Deviation(5, path, f"cable {cable}: values of one time in several blocks, joined"))
+    both = known | again
+    _refuse_mix(both, cable, path)
+    return both
+
+
+def _refuse_mix(stated: Stated, cable: str, path: str) -> None:
+    for unit in {unit for unit, phase in stated if phase is None}:
+        if any((unit, phase) in stated for phase in PHASES):
+            raise refused(cable, path, f"some values in {unit} name a Phase and some do not")
+
+
+def _span(start: datetime, end: datetime, stated: Stated, terms: CableTerms) -> UsageSpan:
+    hours = Fraction((end - start) // MICROSECOND, HOUR // MICROSECOND)
+    current: dict[int | None, int] = {}
+    energy: dict[int | None, Decimal] = {}
+    means: dict[int | None, list[Fraction | None]] = {}
+    for (unit, phase), value in stated.items():
+        exact = Fraction(value)
+        if unit == "A":
+            current[phase] = int(exact * 100)
+            means.setdefault(phase, []).append(exact)
+        else:
+            watt = exact * POWER[unit] if unit in POWER else exact * ENERGY[unit] / hours
+            watthours = watt * hours
+            wh = Decimal(watthours.numerator) / Decimal(watthours.denominator)
+            energy[phase] = min(energy.get(phase, wh), wh)
+            means.setdefault(phase, []).append(watt / Fraction(terms.voltage_v) if terms.voltage_v else None)
+    judged = [_subtractable(means.get(phase, [])) for phase in PHASES]
     return UsageSpan(
-        block.start,
-        block.end,
-        tuple(int(current[p] * 100) if p in current else None for p in PHASES),  # type: ignore[arg-type]
-        tuple(energy.get(p) for p in PHASES),  # type: ignore[arg-type]
-        total,
-        (subtractable[0], subtractable[1], subtractable[2]),
-        flagged,
+        start,
+        end,
+        (current.get(1), current.get(2), current.get(3)),
+        (energy.get(1), energy.get(2), energy.get(3)),
+        current.get(None),
+        energy.get(None),
+        (judged[0][0], judged[1][0], judged[2][0]),
+        None in means or any(apart for _, apart in judged),
     )
 
 
-def _energy(value: ValueType, seconds: Decimal) -> Decimal:
-    amount = value.value * KILO[value.unit]
-    return amount * seconds / HOUR_S if value.unit in ("W", "kW") else amount
-
-
-def _smaller(
-    current_a: Decimal | None, energy_wh: Decimal | None, seconds: Decimal, terms: CableTerms
-) -> tuple[int, bool]:
-    """The smaller of stated current and the current that the energy means, and whether they are far apart."""
-    stated = [] if current_a is None else [current_a]
-    if energy_wh is not None and terms.voltage_v:
-        stated.append(energy_wh * HOUR_S / seconds / terms.voltage_v)
-    if not stated:
+def _subtractable(means: Sequence[Fraction | None]) -> tuple[int, bool]:
+    """The least of the currents stated for a phase [0.01 A], at least 0, and whether they are far apart."""
+    known = [mean for mean in means if mean is not None]
+    if len(known) < len(means):
+        return 0, True
+    if not known:
         return 0, False
-    low, high = min(stated), max(stated)
-    return max(0, int(low * 100)), high - low > MISMATCH * abs(high)
+    low, high = min(known), max(known)
+    return max(0, min(floor(low * 100), MOST_CA)), high - low > MISMATCH * max(abs(low), abs(high))
+
+
+def _smaller(a: UsageSpan, b: UsageSpan) -> UsageSpan:
+    """What holds in a seam between two blocks: it reports nothing itself, and subtracts the smaller of both."""
+    first, second, third = map(min, a.subtractable_ca, b.subtractable_ca)
+    nothing = (None, None, None)
+    return UsageSpan(a.start, b.end, nothing, nothing, None, None, (first, second, third), flagged=False)

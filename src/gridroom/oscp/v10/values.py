@@ -35,11 +35,19 @@ RESULT_TYPES = {
 """Every spelling of a result type, without space, underscore and letter case. Source: decisions 7 and 8."""
 
 CENT = Decimal("0.01")
+"""Steps in which numbers are written. Source: decision 34."""
+
 MAX_DIGITS = 100
+"""Most characters of a number that is read."""
+
 SECOND = timedelta(seconds=1)
+"""Steps in which times of blocks are written."""
+
 _WIDE = Context(prec=3 * MAX_DIGITS)
 
-_PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+PLAIN_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?!24)[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+"""A time that `datetime.fromisoformat` reads as we do: UTC, whole seconds."""
+
 _TIME = re.compile(
     r"[ \t\r\n]*([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})"
     r"(?:\.([0-9]+))?(Z|[+-][0-9]{2}:[0-9]{2})?[ \t\r\n]*"
@@ -69,7 +77,7 @@ def read_time(text: str) -> tuple[datetime, Zone]:
     >>> read_time("2015-04-09T08:02:49.1339663+02:00")[0].isoformat()
     '2015-04-09T06:02:49.133966+00:00'
     """
-    if _PLAIN_TIME.fullmatch(text):
+    if PLAIN_TIME.fullmatch(text):
         return datetime.fromisoformat(text), Zone.UTC
     found = _TIME.fullmatch(text)
     if found is None:

@@ -34,6 +34,7 @@ from gridroom.oscp.v10.results import write_result
 
 T = TypeVar("T")
 NOTHING_LEFT = (ValueType(Decimal("0.00")),)
+"""What a forecast block says where nothing remains. Source: decision 3."""
 
 
 def write(header: Header, body: Message, profile: PeerProfile = DEFAULT) -> bytes:
@@ -99,7 +100,7 @@ def _check_header(header: Header, answer: bool) -> datetime:
     for name, text, most in (*longest, *ids):
         if not 0 < len(text) <= most:
             raise LocalError(f"{name} must have 1 to {most} characters")
-    if abs(header.priority) >= 10**9:
+    if abs(header.priority) >= 10**18:
         raise LocalError("priority is out of range")
     return header.date_time
 
