@@ -10,18 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
-from dso_office import CABLE, MONDAY, QUARTER, Cso, World, request
+from dso_office import CABLE, MONDAY, QUARTER, Cso, HandClock, World, request
 from gridroom.dso import learning
 from gridroom.oscp.v10 import soap
-from gridroom.oscp.v10.blocks import CableTerms, Span, answer_spans, forecast_spans, request_spans, to_grid
+from gridroom.oscp.v10.blocks import CableTerms, Span, answer_spans, deltas_count, forecast_spans, request_spans
 from gridroom.oscp.v10.messages import (
+    CSP_NAMESPACE,
     Adjustment,
+    Detail,
     Fault,
+    Level,
     RequestAdjustedCapacityResponse,
+    Result,
     ResultType,
     UpdateCableCapacityForecastRequest,
+    UpdateCableCapacityForecastResponse,
 )
-from gridroom.oscp.v10.peer import Letter, letter
+from gridroom.oscp.v10.peer import Letter, letter, read_request, write_answer
 from gridroom.storage.columns import Ints
 
 BLOCKS = 160
@@ -59,7 +64,8 @@ class Trader(Cso):
     """A CSO that asks, gives back, and holds what the specification lets it hold.
 
     Attributes:
-        line: good; dead; deaf (its answers are lost); delaying (forecasts take their time).
+        line: good; dead; deaf (its answers are lost); delaying (forecasts take their time); refusing (FAILED); busy
+            (ERROR).
         taken: Forecasts that came.
         stated: The forecast in force, made at `made`.
         late: Forecasts that are still under way to it, or repeated by the network: (made, limits).
@@ -80,13 +86,25 @@ class Trader(Cso):
         if made > self.clock.now() + LATE:
             return None, b"dated far ahead of our clock", None
         if not self.dead and isinstance(envelope.body, UpdateCableCapacityForecastRequest):
+            if self.line in ("refusing", "busy"):
+                return self.refuse(data)
             spans, _, _ = forecast_spans(envelope.body.forecasts[0], CableTerms())
-            limits = np.maximum(to_grid(spans, MONDAY, BLOCKS, QUARTER), 0)
+            limits = grid(spans)
             if self.line == "delaying":
                 self.late.append((made, limits))
                 return None, b"nothing came back in time", None
             self.take(made, limits)
         return super().receive(data)
+
+    def refuse(self, data: bytes) -> tuple[int | None, bytes, float | None]:
+        """A forecast that it does not take: for good, or for now."""
+        incoming = read_request(self.peer, CSP_NAMESPACE, data, self.clock.now())
+        bad, count = Detail("INVALID_VALUE", f"{CABLE}: bad", Level.ERROR), Detail("APPLIED", "0 cables applied.")
+        result = Result(ResultType.FAILED, (bad, count)) if self.line == "refusing" else Result(ResultType.ERROR)
+        if self.line == "refusing":
+            self.taken += 1
+        body = UpdateCableCapacityForecastResponse(result)
+        return 200, write_answer(incoming, body, now=self.clock.now(), message_id=self.ids()), None
 
     def take(self, made: datetime, limits: Ints) -> None:
         """A forecast arrives: the newer one replaces, one that is not clearly newer may lower."""
@@ -122,21 +140,40 @@ class Trader(Cso):
 
 
 class Market(World):
-    """The DSO with two traders; every road between them can fail."""
+    """The DSO with two traders; every road between them can fail, and each has a clock of its own.
+
+    Attributes:
+        true: The present moment; `clock` is what the DSO takes it to be. [UTC]
+    """
 
     def __init__(self, folder: Path, template: Path) -> None:
         shutil.copyfile(template, folder / "dso.db")
         little = {"share": 0.02, "cap": 1.0}  # what is kept as backup would hide small mistakes
         super().__init__(f"sqlite:///{folder}/dso.db", backup=little)
-        self.traders = {party: Trader(party, self.ids, self.clock) for party in self.csos}
+        self.true = self.clock.time
+        self.traders = {party: Trader(party, self.ids, HandClock(self.true)) for party in self.csos}
         self.csos = dict(self.traders)
         self.total = blank()
+
+    def clocks(self) -> list[HandClock]:
+        """The DSO's and the traders'."""
+        return [self.clock, *(trader.clock for trader in self.traders.values())]
+
+    def go(self, time: timedelta) -> None:
+        """Time passes, on every clock."""
+        self.true += time
+        for clock in self.clocks():
+            clock.time += time
+
+    def set(self, which: int, error: timedelta) -> None:
+        """A clock is set: it is off by so much from now on."""
+        self.clocks()[which].time = self.true + error
 
     def ask(self, party: str, adjustment: Adjustment, *, heard: bool, answered: bool) -> None:
         """A trader asks; what it gives back it stops using at once."""
         trader = self.traders[party]
         body = request(adjustment)
-        sent = letter(trader.peer, body, now=self.clock.now(), message_id=self.ids())
+        sent = letter(trader.peer, body, now=trader.clock.now(), message_id=self.ids())
         asked = request_spans(adjustment, CableTerms())[0]
         trader.changes.append(Change(sent, asked, np.maximum(-grid(asked), 0), trader.taken))
         if heard:
@@ -149,8 +186,7 @@ class Market(World):
             return  # dated too far ahead, after the clock was set back
         assert isinstance(reply.body, RequestAdjustedCapacityResponse)
         if trader.taken == change.taken:  # a grant counts only if no forecast has come since the request was sent
-            codes = {one.code for one in reply.body.result.details}
-            good = reply.body.result.type is ResultType.SUCCESS or "NO_CAPACITY" in codes
+            good = deltas_count(reply.body.result)
             change.promised = grid(answer_spans(change.asked, reply.body.adjustments[0], CableTerms(), granted=good)[0])
         if answered:
             change.answered_at = max(reply.header.date_time or AGES_AGO, change.letter.date_time)
@@ -159,7 +195,7 @@ class Market(World):
         """Nothing was promised that was not there when it was promised, in no block that is still to come."""
         total: Ints = sum((trader.may_hold() for trader in self.traders.values()), blank())
         available = np.maximum(self.dso.view(CABLE, MONDAY, BLOCKS).available, 0)
-        present = max(0, (self.clock.time - MONDAY) // QUARTER)
+        present = max(0, (self.true - MONDAY) // QUARTER)
         too_much = (total > np.maximum(self.total, available))[:, present:]
         assert not too_much.any(), f"{total[:, present:][too_much]} of {available[:, present:][too_much]}"
         self.total = total

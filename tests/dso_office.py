@@ -1,6 +1,6 @@
 """A DSO in memory and CSOs that answer it: shared by the tests of the DSO."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from gridroom.dso.app import MIGRATIONS, Dso
 from gridroom.dso.config import DsoConfig
 from gridroom.dso.measurements import Reading
 from gridroom.oscp.v10 import soap
-from gridroom.oscp.v10.blocks import CableTerms, forecast_spans, to_grid
+from gridroom.oscp.v10.blocks import UNKNOWN, CableTerms, Span, forecast_spans
 from gridroom.oscp.v10.messages import (
     CSP_NAMESPACE,
     Adjustment,
@@ -35,6 +35,7 @@ from gridroom.oscp.v10.profile import GRIDROOM
 from gridroom.storage import database
 from gridroom.storage.columns import Ints
 from gridroom.storage.database import Database
+from gridroom.timegrid import floor
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -79,6 +80,18 @@ def configuration(**changes: Any) -> DsoConfig:
     return msgspec.convert(table | changes, DsoConfig)
 
 
+def on_grid(spans: Sequence[Span], start: datetime, n: int) -> Ints:
+    """Limits in quarters of an hour, shape (3, n) [0.01 A]; our DSO writes no other blocks. `UNKNOWN` where none is."""
+    grid = np.full((3, n), UNKNOWN, dtype=np.int64)
+    for span in spans:
+        first, last = ((moment - start) / QUARTER for moment in (span.start, span.end))
+        assert first.is_integer()
+        assert last.is_integer()
+        values = [UNKNOWN if value is None else value for value in span.amounts]
+        grid[:, max(0, int(first)) : max(0, int(last))] = np.array(values)[:, None]
+    return grid
+
+
 @dataclass
 class Cso:
     """A CSO that takes what it gets, unless its line is dead."""
@@ -120,7 +133,7 @@ class Cso:
         body = self.forecasts()[-1].body
         assert isinstance(body, UpdateCableCapacityForecastRequest)
         spans, _, _ = forecast_spans(body.forecasts[0], CableTerms())
-        return to_grid(spans, start, n, QUARTER)
+        return on_grid(spans, floor(start, QUARTER), n)
 
 
 class World:

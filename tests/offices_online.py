@@ -111,12 +111,15 @@ def free_ports(count: int) -> list[int]:
 
 
 @asynccontextmanager
-async def online(folder: Path, edit_dso: Callable[[str], str] = str) -> AsyncIterator[Online]:
+async def online(
+    folder: Path, edit_dso: Callable[[str], str] = str, edit_cso: Callable[[str], str] = str
+) -> AsyncIterator[Online]:
     """Both offices as `init` makes them, started; their duties run only when called.
 
     Args:
         folder: Where they live.
         edit_dso: Changes the text of `dso.toml`.
+        edit_cso: Changes the text of `cso.toml`.
     """
     authority = folder / "pki"
     pki.init(authority)
@@ -126,7 +129,10 @@ async def online(folder: Path, edit_dso: Callable[[str], str] = str) -> AsyncIte
     cso_url = f"https://localhost:{oscp}/OSCP/ChargeServiceProviderServiceV10"
     file = dso_init(folder / "dso", authority, cso_url=cso_url, port=dso_port)
     file.write_text(edit_dso(file.read_text() + RIVAL))
-    cso_setup.init(folder / "cso", authority, dso_url=dso_url, oscp_port=oscp, ocpp_port=ocpp, driver_port=drivers)
+    file = cso_setup.init(
+        folder / "cso", authority, dso_url=dso_url, oscp_port=oscp, ocpp_port=ocpp, driver_port=drivers
+    )
+    file.write_text(edit_cso(file.read_text()))
     shutil.copyfile(station_setup.init(folder / "station", authority), folder / "cso" / "stations.csv")
     clock = WallClock()
     dso_config, cso_config = dso_app.load(folder / "dso"), cso_app.load(folder / "cso")

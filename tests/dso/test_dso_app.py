@@ -154,7 +154,7 @@ async def test_csos_and_meters_are_served_over_mutual_tls_and_the_line_goes_both
         envelope = soap.read_reply(answer.content)
         assert isinstance(envelope, Envelope)
         assert envelope.body.result.type is ResultType.SUCCESS  # type: ignore[union-attr]
-        assert (await post(folder, "stranger", base + OSCP_PATH, one.data, kind)).status_code == 403
+        assert (await post(folder, "stranger", base + OSCP_PATH, one.data, kind)).status_code == 400
         assert (await post(folder, "meter-1", base + OSCP_PATH, one.data, kind, "dso")).status_code == 403
 
         row = '{"cable":"cable-1","time":"2026-01-04T23:45:00Z","l1":1,"l2":2,"l3":%s}'
@@ -200,7 +200,7 @@ async def test_a_dso_runs_until_told_to_stop_and_lets_go_of_all(folder: Path) ->
 
 async def test_duties_have_the_names_the_street_calls() -> None:
     world = World()
-    assert set(world.dso.duties()) == {"publish", "watch", "post", "prune", "statistics", "view"}
+    assert set(world.dso.duties()) == {"publish", "heartbeat", "watch", "post", "prune", "statistics", "view"}
     world.history(10)
     await world.dso.publish(world.clock.time)
     told = await world.dso.duties()["view"].call(world.clock.time)

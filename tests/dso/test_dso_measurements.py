@@ -120,7 +120,7 @@ def test_readings_in_any_order_and_number_never_count_a_slice_twice(parts: list[
 
 
 def used(start: datetime, end: datetime, ca: tuple[int, int, int]) -> UsageSpan:
-    return UsageSpan(start, end, ca, (Decimal(10), None, None), None, ca, False)
+    return UsageSpan(start, end, ca, (Decimal(10), None, None), None, None, ca, False)
 
 
 def test_a_report_fills_only_the_cells_it_covers() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from gridroom.oscp.errors import RemoteError
 from gridroom.oscp.v10.messages import (
@@ -342,3 +343,109 @@ def test_many_deviations_of_one_message_are_counted_with_one_statement_per_row(f
         inbox.note_deviations(tx, "dso", [(15, str(n)) for n in range(50_000)])
         inbox.note_deviations(tx, "dso", [(15, "again"), (5, "phase")])
         assert inbox.deviations(tx)["dso"] == {15: 50_001, 5: 1}
+
+
+# -- the letter of section 3 -----------------------------------------------------------------------------------------
+
+
+def test_the_memory_lasts_for_a_retry_that_came_with_a_later_datetime(far: Database, ids: Callable[[], str]) -> None:
+    """Kept until DateTime + 24 h + 5 min, of the last time it came: it may come once more with that DateTime."""
+    other, one = Far(far, ids), beat(ids)
+    first = receive(far, other, one)
+    later = NOW + timedelta(hours=20)
+    fresh = letter(TO_CSO, HeartbeatRequest(300, 900), now=later, message_id=one.message_id)
+    assert receive(far, other, fresh, later) == first
+    with far.transact() as tx:
+        assert inbox.prune(tx, NOW + timedelta(hours=30)) == 0
+    assert receive(far, other, fresh, NOW + timedelta(hours=43)) == first
+    assert len(other.heard) == 1
+    with far.transact() as tx:
+        assert inbox.prune(tx, later + timedelta(hours=24, minutes=5)) == 1
+
+
+def test_a_receiver_fault_is_not_remembered(far: Database, ids: Callable[[], str]) -> None:
+    calls: list[int] = []
+
+    def handle(tx: sa.Connection, incoming: Incoming) -> Response:
+        calls.append(1)
+        if len(calls) == 1:
+            raise RemoteError("busy", sender=False)
+        return HeartbeatResponse(NOW, GOOD)
+
+    one = beat(ids)
+    assert inbox.receive(far, TO_DSO, CSP_NAMESPACE, one.data, NOW, handle, ids).status == 500
+    assert inbox.receive(far, TO_DSO, CSP_NAMESPACE, one.data, NOW, handle, ids).status == 200
+
+
+@pytest.mark.parametrize("result", [ResultType.NOT_IMPLEMENTED, ResultType.FAILED])
+def test_not_implemented_is_not_sent_again_until_the_operator_says_so(
+    db: Database, far: Database, ids: Callable[[], str], result: ResultType
+) -> None:
+    other = Far(far, ids, Result(result, (Detail("NOT_IMPLEMENTED", "no heartbeats here"),)))
+    put(db, beat(ids), beat(ids))
+    seen: list[tuple[str, bool]] = []
+    with capture_logs() as told:
+        asyncio.run(courier(db, other, seen).flush(NOW))
+    assert len(other.heard) == 1
+    assert [answered for _, answered in seen] == [True, False]
+    assert [line["event"] for line in told if line["log_level"] == "error"] == [
+        "a peer does not offer this, it is sent no more until resumed",
+        "letter given up",
+    ]
+    with db.transact() as tx:
+        outbox = Outbox(tx)
+        assert not outbox.offered("cso", "Heartbeat")
+        assert outbox.offered("cso", "UpdateCableCapacityForecast")
+        assert outbox.offered("another", "Heartbeat")
+        assert [(party, operation) for party, operation, _, _ in outbox.stopped()] == [("cso", "Heartbeat")]
+        assert outbox.resume("cso") == ["Heartbeat"]
+        assert outbox.resume("cso") == []
+    other.result = GOOD
+    put(db, beat(ids))
+    asyncio.run(courier(db, other, seen).flush(NOW))
+    assert len(other.heard) == 2
+
+
+def test_not_allowed_is_not_repeated_but_a_later_one_may_be_sent(
+    db: Database, far: Database, ids: Callable[[], str]
+) -> None:
+    other = Far(far, ids, Result(ResultType.NOT_ALLOWED))
+    put(db, beat(ids))
+    carrier = courier(db, other, [])
+    asyncio.run(carrier.flush(NOW))
+    assert asyncio.run(carrier.flush(NOW + MINUTE)) == 0
+    put(db, beat(ids))
+    assert asyncio.run(carrier.flush(NOW + MINUTE)) == 1
+
+
+def test_error_is_tried_again_and_bounded(db: Database, far: Database, ids: Callable[[], str]) -> None:
+    other = Far(far, ids, Result(ResultType.ERROR))
+    body = UpdateCableCapacityForecastRequest(
+        (Forecast("c", (ForecastedBlock(NOW, NOW + timedelta(hours=9), (ValueType(Decimal(5)),), ()),)),)
+    )
+    put(db, letter(TO_CSO, body, now=NOW, message_id=ids()))
+    carrier = courier(db, other, [])
+    with capture_logs() as told:
+        tries = sum(asyncio.run(carrier.flush(NOW + minute * 6 * MINUTE)) for minute in range(20))
+    assert tries == 8
+    assert [line["event"] for line in told if line["log_level"] == "error"] == ["letter given up"]
+    with db.transact() as tx:
+        assert [operation for _, operation, _, _ in Outbox(tx).abandoned()] == ["UpdateCableCapacityForecast"]
+
+
+def test_how_far_a_peers_clock_is_from_ours_is_shown(far: Database, ids: Callable[[], str]) -> None:
+    other = Far(far, ids)
+    receive(far, other, beat(ids, NOW + 4 * MINUTE))
+    with far.transact() as tx:
+        assert inbox.clocks(tx) == {"dso": 240.0}
+        with capture_logs() as told:
+            inbox.note_clock(tx, "dso", NOW - 2 * MINUTE, NOW)
+        assert inbox.clocks(tx) == {"dso": -120.0}
+    assert [(line["log_level"], line["ahead_s"]) for line in told] == [("warning", -120.0)]
+
+
+def test_a_letter_that_expired_is_told_when_given_up(db: Database, far: Database, ids: Callable[[], str]) -> None:
+    put(db, beat(ids))
+    with capture_logs() as told:
+        asyncio.run(courier(db, Far(far, ids), []).flush(NOW + timedelta(hours=1)))
+    assert [(line["event"], line["reason"]) for line in told] == [("letter given up", "it has expired")]

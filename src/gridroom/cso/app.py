@@ -24,8 +24,9 @@ from gridroom.oscp.v10.letters import Letter
 from gridroom.oscp.v10.messages import Envelope
 from gridroom.oscp.v10.peer import Reply
 from gridroom.security import tls
-from gridroom.storage import database, inbox
+from gridroom.storage import database, desk, inbox
 from gridroom.storage.database import Database
+from gridroom.storage.desk import Desk
 from gridroom.storage.outbox import Courier, Outbox, Post
 
 __all__ = ["Cso", "CsoConfig", "init", "load", "open_database", "run"]
@@ -76,6 +77,7 @@ class Cso:
         )
         csms.handler = self.stations
         self._courier = Courier(db, self.market.peers, post, self._on_answer)
+        self._desk = Desk(self.handle_oscp)
 
     def handle_oscp(self, party: str, data: bytes) -> Reply:
         """Answer an envelope that came from a party."""
@@ -130,6 +132,8 @@ class Cso:
 
     async def post(self, now: datetime) -> dict[str, object]:
         """Send the letters that are due."""
+        with self._db.transact() as tx:
+            self._desk.keep(tx)
         return {"tries": await self._courier.flush(now)}
 
     async def prune(self, now: datetime) -> None:
@@ -140,11 +144,15 @@ class Cso:
             inbox.prune(tx, now)
 
     def statistics(self) -> dict[str, object]:
-        """Message counts: `messages` of what we sent, `deviations` per DSO, `abandoned` letters, odd `stations`."""
+        """Message counts and what an operator should see.
+
+        `messages` of what we sent, `deviations` per DSO, `abandoned` letters, what is `stopped` because a DSO does not
+        offer it, `clocks` of the DSOs against ours [s], `waits` from receipt to processed, odd `stations`.
+        """
         with self._db.transact() as tx:
             outbox = Outbox(tx)
-            counts, lost = outbox.counts(), outbox.abandoned()
-            odd = inbox.deviations(tx)
+            counts, lost, stopped = outbox.counts(), outbox.abandoned(), outbox.stopped()
+            odd, clocks, waits = inbox.deviations(tx), inbox.clocks(tx), desk.told(tx)
         messages = {
             name: {"sent": tally.sent, "acknowledged": tally.acknowledged, "refused": tally.refused}
             for name, tally in counts.items()
@@ -161,6 +169,9 @@ class Cso:
             "messages": messages,
             "deviations": {party: {str(row): n for row, n in rows.items()} for party, rows in odd.items()},
             "abandoned": [[party, operation, note, at.isoformat()] for party, operation, note, at in lost],
+            "stopped": [[party, operation, note, at.isoformat()] for party, operation, note, at in stopped],
+            "clocks": clocks,
+            "waits": waits,
             "stations": self.stations.odd(),
         }
 
@@ -209,7 +220,7 @@ class Cso:
         return sum([await self.stations.plan(key, now) for key in self.market.cables()])
 
     async def _answer(self, party: str, data: bytes) -> Reply:
-        return self.handle_oscp(party, data)
+        return await self._desk.take(self.market.peers.get(party), party, data, self._clock.now())
 
     async def _tell_statistics(self, _now: datetime) -> dict[str, object]:
         return self.statistics()
@@ -227,6 +238,21 @@ def open_database(config: CsoConfig) -> Database:
         DatabaseError: It cannot be used.
     """
     return database.open(f"sqlite:///{Path(config.database).absolute()}", MIGRATIONS)
+
+
+def resume(folder: Path, party: str) -> list[str]:
+    """Send a DSO again what it once did not offer; gives the operations, none when nothing was stopped.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+        DatabaseError: The database cannot be used.
+    """
+    db = open_database(load(folder))
+    try:
+        with db.transact() as tx:
+            return Outbox(tx).resume(party)
+    finally:
+        db.close()
 
 
 async def run(folder: Path, clock: Clock | None = None) -> None:

@@ -22,7 +22,7 @@ FINE = timedelta(hours=2)
 """After so long the offline forecast begins. Source: OSCP 1.0 footnote 1."""
 
 KEPT = timedelta(days=1)
-"""How long our own changes are remembered after their last block."""
+"""How long our own changes, and what older forecasts stated, are remembered after they are over: clocks step back."""
 
 MOST = np.iinfo(np.int64).max
 
@@ -125,7 +125,7 @@ class Book:
                 made_at=made_at,
                 first=capacity[0].start,
                 stated=new,
-                older=self._past(now),
+                older=self._past(min(now, made_at) - KEPT),
                 lowered=NOTHING,
                 doubted=False,
                 offline_ca=_offline(new, capacity[0].start),
@@ -231,8 +231,11 @@ class Book:
             values = values - np.maximum(asked.give.sample(points), 0)
         return np.maximum(values, 0)
 
-    def _past(self, now: datetime) -> Steps:
-        """What holds now where a forecast says so (its unknown time included), without grants; for later gaps."""
+    def _past(self, since: datetime) -> Steps:
+        """What holds where a forecast says so (its unknown time included), without grants; for later gaps.
+
+        It begins well before the present moment: if our clock ran ahead and is set back, the time between counts again.
+        """
         sources = [
             s.edges for s in (self.stated, self.older, self.lowered, *(a.give for a in self.asked)) if s.edges.size
         ]
@@ -240,7 +243,7 @@ class Book:
         if not covered:
             return NOTHING
         edges = union(sources)
-        edges = union([np.array([micros(now)]), edges[(edges > micros(now)) & (edges <= max(covered))]])
+        edges = union([np.array([micros(since)]), edges[(edges > micros(since)) & (edges <= max(covered))]])
         if edges.size < 2:
             return NOTHING
         bare = replace(self, asked=_without_grants(self.asked))

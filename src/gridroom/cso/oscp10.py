@@ -15,7 +15,6 @@ from gridroom.cso.store import Store
 from gridroom.oscp.errors import RemoteError
 from gridroom.oscp.io.asgi import Answer, oscp_app
 from gridroom.oscp.v10 import wsdl
-from gridroom.oscp.v10.letters import Peer
 from gridroom.oscp.v10.messages import (
     CSP_NAMESPACE,
     HeartbeatRequest,
@@ -23,7 +22,7 @@ from gridroom.oscp.v10.messages import (
     UpdateCableCapacityForecastRequest,
     UpdateCableCapacityForecastResponse,
 )
-from gridroom.oscp.v10.peer import Incoming, Reply, write_fault
+from gridroom.oscp.v10.peer import Incoming, Reply, refuse_stranger
 from gridroom.storage import inbox
 from gridroom.storage.database import Database
 from gridroom.timegrid import floor
@@ -55,9 +54,7 @@ def receive(db: Database, market: Market, party: str, data: bytes, now: datetime
     """Answer an envelope from the party that a certificate proves."""
     peer = market.peers.get(party)
     if peer is None:
-        stranger = Peer(party, frozenset(), "", "", frozenset())
-        error = RemoteError(f"{party} is no DSO that we work with", path="Envelope/Header/Parties/senderID")
-        return write_fault(error, stranger, now=now)
+        return refuse_stranger(party, data, now=now, service=CSP_NAMESPACE)
 
     def handle(tx: sa.Connection, incoming: Incoming) -> Response:
         return _handle(Store(tx), market, incoming, now)
@@ -71,7 +68,8 @@ def _handle(store: Store, market: Market, incoming: Incoming, now: datetime) -> 
         case UpdateCableCapacityForecastRequest():
             made_at = incoming.envelope.header.date_time or now
             result, notes = service.receive_forecast(store, market, party, made_at, body, now)
-            inbox.note_deviations(store.tx, party, [(note.row, note.text) for note in notes])
+            odd = [(note.row, note.text) for note in notes] + _strange_connections(market, party, body)
+            inbox.note_deviations(store.tx, party, odd)
             for name in sorted({forecast.cable_id.strip() for forecast in body.forecasts}):
                 _tell(store, market, CableKey(party, name), result.type.value, now)
             return UpdateCableCapacityForecastResponse(result)
@@ -79,6 +77,17 @@ def _handle(store: Store, market: Market, incoming: Incoming, now: datetime) -> 
             return service.receive_heartbeat(store, market, party, body, now)
         case _:
             raise RemoteError("a CSO does not offer this", path="Envelope/Body", subcode="ActionNotSupported")
+
+
+def _strange_connections(market: Market, party: str, body: UpdateCableCapacityForecastRequest) -> list[tuple[int, str]]:
+    """Row and text for each reference in a forecast that is none of ours; it changes nothing. Decision 22."""
+    return [
+        (22, f"cable {forecast.cable_id}: connection {reference[:64]} is none of ours")
+        for forecast in body.forecasts
+        if (known := market.connections.get(CableKey(party, forecast.cable_id))) is not None
+        for reference in forecast.connections
+        if reference not in known
+    ]
 
 
 def _tell(store: Store, market: Market, key: CableKey, result: str, now: datetime) -> None:

@@ -20,7 +20,7 @@ from gridroom.cso.store import Store
 from gridroom.ocpp.profiles import SetChargingProfile
 from gridroom.oscp.v10.blocks import request_spans
 from gridroom.oscp.v10.letters import Letter, letter
-from gridroom.oscp.v10.messages import RequestAdjustedCapacityRequest
+from gridroom.oscp.v10.messages import Adjustment, RequestAdjustedCapacityRequest
 from gridroom.storage.outbox import Outbox
 from gridroom.timegrid import floor
 
@@ -245,7 +245,9 @@ def _adjust(
     new_id: NewId,
 ) -> Book | None:
     """The book after asking for more or giving back; None when there is nothing to ask."""
-    if book.made_at is None or book.pending(now) or store.fact(f"no-adjustments:{key.dso}", bool):
+    if book.made_at is None or book.pending(now):
+        return None
+    if not Outbox(store.tx).offered(key.dso, "RequestAdjustedCapacity"):
         return None
     block, n = market.block, limits.shape[1]
     wanted = demand(plan.cars, n, start, now, block)
@@ -256,7 +258,7 @@ def _adjust(
         store.save_fact(calm, now)
     else:
         last = store.fact(calm, datetime)
-        if last is not None and now - last < adjustment.CALM:
+        if last is not None and timedelta(0) <= now - last < adjustment.CALM:
             return None
         in_force = np.maximum(_total(list(places.values()), start, n, block), plan.used() + kept)
         policy = adjustment.Policy(market.reserve_ca, market.give_back_least_ca)
@@ -265,8 +267,14 @@ def _adjust(
     if peer.profile.phases == "smallest":
         deltas = adjustment.alike(deltas, remaining)
     change = adjustment.adjustment(key.cable, deltas, start, peer.profile, now, block)
-    if change is None:
-        return None
-    sent: Letter = letter(peer, RequestAdjustedCapacityRequest((change,)), now=now, message_id=new_id())
+    return None if change is None else owe(store, market, key, book, change, now, new_id)
+
+
+def owe(
+    store: Store, market: Market, key: CableKey, book: Book, change: Adjustment, now: datetime, new_id: NewId
+) -> Book:
+    """Owe the DSO a request, in the store's transaction; gives the book, in which what is given back counts already."""
+    body = RequestAdjustedCapacityRequest((change,))
+    sent: Letter = letter(market.peers[key.dso], body, now=now, message_id=new_id())
     Outbox(store.tx).put(sent)
     return book.ask(sent.message_id, request_spans(change, market.terms[key])[0], now)

@@ -14,7 +14,7 @@ from gridroom.cso.book import Book, Outcome
 from gridroom.cso.settings import Market
 from gridroom.cso.stations import CableKey
 from gridroom.cso.store import Store, day_of
-from gridroom.oscp.v10 import blocks, soap
+from gridroom.oscp.v10 import answers, blocks, soap
 from gridroom.oscp.v10.letters import Letter, letter
 from gridroom.oscp.v10.messages import (
     CableUsage,
@@ -24,14 +24,15 @@ from gridroom.oscp.v10.messages import (
     GetCapacityForecastRequest,
     HeartbeatRequest,
     HeartbeatResponse,
-    Level,
+    Refusal,
     RequestAdjustedCapacityResponse,
     Result,
-    ResultType,
     UpdateAggregatedUsageRequest,
     UpdateCableCapacityForecastRequest,
 )
+from gridroom.oscp.v10.receiving import CLOCK_AHEAD
 from gridroom.oscp.v10.watch import HeartbeatWatch
+from gridroom.storage.inbox import note_deviations
 from gridroom.storage.outbox import Outbox
 from gridroom.timegrid import floor
 
@@ -58,7 +59,7 @@ def receive_forecast(
 
     Source: OSCP 1.0 sections 3.2.3 and 3.2.8; docs/deviations.md, section Semantics.
     """
-    errors: list[Detail] = []
+    refused: list[Refusal] = []
     remarks: list[Detail] = []
     notes: list[Deviation] = []
     applied = 0
@@ -66,34 +67,31 @@ def receive_forecast(
         key = CableKey(party, forecast.cable_id.strip())
         terms = market.terms.get(key)
         if terms is None:
-            errors.append(_unknown(forecast.cable_id))
+            refused.append(answers.unknown_cable(key.cable))
             continue
         book = store.book(key)
         try:
             capacity, remaining, found = blocks.forecast_spans(forecast, terms)
         except blocks.CableRefused as error:
             book, _ = book.refuse(made_at, now)
-            errors.append(_error(error.refusal.code, f"{key.cable}: {error.refusal.message}"))
+            refused.append(replace(error.refusal, cable_id=key.cable))
         else:
             book, outcome = book.accept(made_at, capacity, remaining, now)
             notes += found
             applied += outcome is not Outcome.SUPERSEDED
             if outcome is Outcome.SUPERSEDED:
-                remarks.append(Detail("SUPERSEDED", _short(f"{key.cable}: a newer forecast is in force")))
+                remarks.append(Detail("SUPERSEDED", f"{key.cable}: a newer forecast is in force"))
             elif outcome is Outcome.LOWERED:
                 notes.append(Deviation(14, "Header/DateTime", f"cable {key.cable}: {outcome.value}"))
         store.save_book(key, book)
-    for refusal in body.refused:
+    for refusal in {refusal.cable_id.strip(): refusal for refusal in reversed(body.refused)}.values():
         key = CableKey(party, refusal.cable_id.strip())
         if key in market.terms:
             store.save_book(key, store.book(key).refuse(made_at, now)[0])
-            errors.append(_error(refusal.code, f"{key.cable}: {refusal.message}"))
+            refused.append(replace(refusal, cable_id=key.cable))
         else:
-            errors.append(_unknown(refusal.cable_id))
-    if not errors:
-        return Result(ResultType.SUCCESS, (*Result.success().details, *remarks)), notes
-    count = Detail("APPLIED", f"{applied} cables applied.")
-    return Result(ResultType.FAILED, (*errors, count, *remarks)), notes
+            refused.append(answers.unknown_cable(key.cable))
+    return answers.outcome(refused, applied, remarks), notes
 
 
 def receive_heartbeat(
@@ -108,25 +106,36 @@ def settle(store: Store, market: Market, sent: Letter, answer: Envelope | None, 
     """What an answer (None: given up) to one of our letters means."""
     if sent.operation == "UpdateAggregatedUsage" and answer is None and sent.attempts > 1:
         _report_again(store, market, sent)
-    if sent.operation != "RequestAdjustedCapacity":
-        return
-    if _offered_no_more(answer):
-        store.save_fact(f"no-adjustments:{sent.party}", True)
-    for key in market.cables(sent.party):
-        book = store.book(key)
-        asked = next((a for a in book.asked if a.message_id == sent.message_id), None)
-        if asked is None:
-            continue
-        if answer is None or not isinstance(answer.body, RequestAdjustedCapacityResponse):
-            store.save_book(key, book.give_up(sent.message_id))
-            continue
-        body = answer.body
-        counts = body.result.type is ResultType.SUCCESS or (
-            body.result.type is ResultType.FAILED and any(d.code == "NO_CAPACITY" for d in body.result.details)
-        )
-        mine = next((a for a in body.adjustments if a.cable_id.strip() == key.cable), None)
-        granted, _ = blocks.answer_spans(asked.spans, mine, market.terms[key], granted=counts)
-        store.save_book(key, book.answer(sent.message_id, granted, answer.header.date_time or now))
+    notes = list(answer.deviations) if answer is not None else []
+    if sent.operation == "RequestAdjustedCapacity":
+        notes += _adjusted(store, market, sent, answer, now)
+    note_deviations(store.tx, sent.party, [(note.row, note.text) for note in notes])
+
+
+def _adjusted(store: Store, market: Market, sent: Letter, answer: Envelope | None, now: datetime) -> list[Deviation]:
+    """Source: OSCP 1.0 section 3.2.5; decision 16."""
+    found = {key: store.book(key) for key in market.cables(sent.party)}
+    asked = {key: one for key, book in found.items() for one in book.asked if one.message_id == sent.message_id}
+    if answer is None or not isinstance(answer.body, RequestAdjustedCapacityResponse):
+        for key in asked:
+            store.save_book(key, found[key].give_up(sent.message_id))
+        return []
+    spans = {key.cable: one.spans for key, one in asked.items()}
+    terms = {key.cable: market.terms[key] for key in asked}
+    granted, notes = blocks.granted_spans(spans, answer.body, terms)
+    for key, one in asked.items():
+        at = _answered_at(answer, one.sent_at, now)
+        store.save_book(key, found[key].answer(sent.message_id, granted[key.cable], at))
+    return notes
+
+
+def _answered_at(answer: Envelope, sent_at: datetime, now: datetime) -> datetime:
+    """When the DSO answered, by its clock; the latest that it may be where the answer does not tell. [UTC]
+
+    A give-back holds until a forecast made after this moment, so too late is safe and too early is not.
+    """
+    made = answer.header.date_time
+    return now + CLOCK_AHEAD if made is None or made < sent_at - CLOCK_AHEAD else made
 
 
 def ask_again(store: Store, market: Market, now: datetime, new_id: NewId) -> list[Letter]:
@@ -139,9 +148,11 @@ def ask_again(store: Store, market: Market, now: datetime, new_id: NewId) -> lis
         last = store.fact(f"asked:{party}", datetime)
         if any(one.operation == "GetCapacityForecast" for one in outbox.waiting(party)):
             continue
+        if not outbox.offered(party, "GetCapacityForecast"):
+            continue
         if not _silent(books, watch, now, heartbeats=peer.profile.heartbeat, block=market.block):
             continue
-        if last is not None and now - last < ASK_AGAIN:
+        if last is not None and timedelta(0) <= now - last < ASK_AGAIN:
             continue
         store.save_fact(f"asked:{party}", now)
         letters.append(letter(peer, GetCapacityForecastRequest(), now=now, message_id=new_id()))
@@ -159,7 +170,11 @@ def report(store: Store, market: Market, now: datetime, new_id: NewId) -> list[L
         store.save_fact("since", since)
     due = np.array([start + k * market.block >= since for k in range(n)])
     found: dict[str, list[CableUsage]] = {}
+    outbox = Outbox(store.tx)
+    wanted = {party for party in market.peers if outbox.offered(party, "UpdateAggregatedUsage")}
     for key in market.cables():
+        if key.dso not in wanted:
+            continue
         parts = [
             station.turned(usage.energy(store.readings(station.identity, start, end), start, n, market.block))
             for station in market.register.on(key)
@@ -191,7 +206,7 @@ def _watch(store: Store, market: Market, party: str, now: datetime) -> Heartbeat
     if known is None:
         known = HeartbeatWatch(now, FIRST_INTERVAL_S, market.silence_cap_s)
         store.save_watch(party, known)
-    return replace(known, cap_s=market.silence_cap_s)
+    return replace(known, last=min(known.last, now), cap_s=market.silence_cap_s)  # our clock may have been set back
 
 
 def _silent(books: Sequence[Book], watch: HeartbeatWatch, now: datetime, *, heartbeats: bool, block: timedelta) -> bool:
@@ -203,13 +218,6 @@ def _silent(books: Sequence[Book], watch: HeartbeatWatch, now: datetime, *, hear
     return now - heard > 2 * block
 
 
-def _offered_no_more(answer: Envelope | None) -> bool:
-    if answer is None or not isinstance(answer.body, RequestAdjustedCapacityResponse):
-        return False
-    result = answer.body.result
-    return result.type is ResultType.NOT_IMPLEMENTED or any(d.code == "NOT_IMPLEMENTED" for d in result.details)
-
-
 def _report_again(store: Store, market: Market, sent: Letter) -> None:
     """A report that the network lost: its blocks count as never reported."""
     body = soap.read(sent.data).body
@@ -218,15 +226,3 @@ def _report_again(store: Store, market: Market, sent: Letter) -> None:
     for usages in body.usages:
         for block in usages.blocks:
             store.forget_reported(CableKey(sent.party, usages.cable_id), block.start, market.block)
-
-
-def _unknown(cable_id: str) -> Detail:
-    return _error("UNKNOWN_CABLE", f"{cable_id.strip()[:200]}: no connection of ours on this cable")
-
-
-def _error(code: str, message: str) -> Detail:
-    return Detail(code, _short(message), Level.ERROR)
-
-
-def _short(message: str) -> str:
-    return message[:254]

@@ -1,7 +1,7 @@
 """The configuration of a CSO as one value, and what follows from it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +12,7 @@ import msgspec
 from gridroom.config import ConfigError, read
 from gridroom.cso.stations import CableKey, Register, StationError, read_csv
 from gridroom.oscp.v10.blocks import CableTerms
-from gridroom.oscp.v10.letters import Peer
+from gridroom.oscp.v10.letters import Peer, is_ean
 from gridroom.oscp.v10.profile import PeerProfile
 
 
@@ -23,11 +23,13 @@ class CableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         id: Its CableId.
         maximum_a: Most that a forecast may state; above it is cut. [A]
         voltage_v: Nominal voltage from phase to neutral. [V]
+        connections: Its ConnectionReferenceIds that are ours; none named, none is looked at (row 22).
     """
 
     id: str
     maximum_a: float | None = None
     voltage_v: float = 230.0
+    connections: tuple[str, ...] = ()
 
 
 class DsoEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +40,7 @@ class DsoEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         id: The receiverID that we write.
         url: Where its service listens.
         ids: Further senderIDs that it uses.
+        ean: Whether its ids are EAN-13 codes, whose check digits must fit.
         cables: Its cables on which we have connections.
         profile: How it wants to be written to; keys of `PeerProfile`.
         certificates: Certificates of it that name no gridroom party: `sha256:<hex>` or `cn:<name>`.
@@ -47,6 +50,7 @@ class DsoEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     url: str
     ids: tuple[str, ...] = ()
+    ean: bool = False
     cables: tuple[CableEntry, ...] = ()
     profile: dict[str, Any] = {}
     certificates: tuple[str, ...] = ()
@@ -130,6 +134,7 @@ class Market:
         give_back_least_ca: Less is not given back. [0.01 A]
         silence_cap_s: Longest silence of a DSO that we tolerate. [s]
         keep: How long records are kept.
+        connections: ConnectionReferenceIds of the cables where they are known.
     """
 
     peers: Mapping[str, Peer]
@@ -141,6 +146,7 @@ class Market:
     give_back_least_ca: int = 600
     silence_cap_s: int = 1800
     keep: timedelta = timedelta(days=30)
+    connections: Mapping[CableKey, frozenset[str]] = field(default_factory=dict)
 
     @property
     def blocks_a_day(self) -> int:
@@ -164,6 +170,8 @@ def load(folder: Path) -> CsoConfig:
     try:
         for entry in config.dso:
             _profile(entry)
+            for wrong in (name for name in (entry.id, *entry.ids) if entry.ean and not is_ean(name)):
+                raise ConfigError(f"dso {entry.party}: `ean` is set, but {wrong!r} is no EAN-13 code")
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
     names = ("cert", "key", "ca", "database", "stations")
@@ -184,10 +192,10 @@ def market(config: CsoConfig, register: Register | None = None) -> Market:
     own = frozenset({config.id, *config.ids})
     for entry in config.dso:
         ids = frozenset({entry.id, *entry.ids})
-        peers[entry.party] = Peer(entry.party, ids, entry.id, config.id, own, entry.url, _profile(entry))
+        peers[entry.party] = Peer(entry.party, ids, entry.id, config.id, own, entry.url, _profile(entry), entry.ean)
         for cable in entry.cables:
             maximum = None if cable.maximum_a is None else int(cable.maximum_a * 100)
-            terms[CableKey(entry.party, cable.id)] = CableTerms(maximum, Decimal(str(cable.voltage_v)))
+            terms[CableKey(entry.party, cable.id)] = CableTerms(maximum, Decimal(str(cable.voltage_v)), phases=3)
     if register is None:
         try:
             register = read_csv(Path(config.stations))
@@ -207,6 +215,12 @@ def market(config: CsoConfig, register: Register | None = None) -> Market:
         int(config.give_back_least_a * 100),
         config.silence_cap_min * 60,
         timedelta(days=config.keep_days),
+        {
+            CableKey(entry.party, cable.id): frozenset(cable.connections)
+            for entry in config.dso
+            for cable in entry.cables
+            if cable.connections
+        },
     )
 
 

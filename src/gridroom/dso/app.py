@@ -26,11 +26,12 @@ from gridroom.oscp.io.server import Started, serve
 from gridroom.oscp.v10 import wsdl
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.messages import DSO_NAMESPACE, Envelope, Response
-from gridroom.oscp.v10.peer import Incoming, Letter, Reply
+from gridroom.oscp.v10.peer import Incoming, Letter, Reply, refuse_stranger
 from gridroom.security import tls
-from gridroom.storage import database, inbox
+from gridroom.storage import database, desk, inbox
 from gridroom.storage.columns import Ints
 from gridroom.storage.database import Database
+from gridroom.storage.desk import Desk
 from gridroom.storage.outbox import Courier, Outbox, Post
 from gridroom.timegrid import floor
 
@@ -69,6 +70,7 @@ class Dso:
         self._meters = {meter.party: frozenset(meter.cables) or None for meter in config.meter}
         self._config, self._db, self._new_id, self._clock = config, db, new_id, clock
         self._courier = Courier(db, self.peers, post, self._on_answer)
+        self._desk = Desk(self.handle_oscp)
         self._server: Started | None = None
         self._running = set[asyncio.Task[object]]()
 
@@ -80,11 +82,9 @@ class Dso:
         now = self._clock.now()
         if peer is None:
             log.warning("an unknown party was refused", party=party)
-            return Reply(403, b"This party is no peer of ours\n", "text/plain; charset=utf-8")
-        with self._db.transact() as tx:
-            dated = self._store(tx).after(party, now)
-        handle = partial(self._handle, dated)
-        return inbox.receive(self._db, peer, DSO_NAMESPACE, data, dated, handle, self._new_id)
+            return refuse_stranger(party, data, now=now, service=DSO_NAMESPACE)
+        date = partial(self._date, party, now)
+        return inbox.receive(self._db, peer, DSO_NAMESPACE, data, now, self._handle, self._new_id, date)
 
     def record_readings(self, readings: Iterable[Reading], meter: str | None = None) -> Received:
         """Keep readings.
@@ -120,6 +120,7 @@ class Dso:
         """What the DSO does again and again."""
         return {
             "publish": Duty(self.office.rules.publish_every, self.publish, PUBLISH_AFTER),
+            "heartbeat": Duty(self.office.rules.heartbeat_every, self.beat, WATCH_AFTER),
             "watch": Duty(WATCH_EVERY, self.watch, WATCH_AFTER),
             "post": Duty(POST_EVERY, self.post),
             "prune": Duty(timedelta(days=1), self.prune),
@@ -135,8 +136,16 @@ class Dso:
         """React to measured overloads with urgent forecasts; heartbeats beside it."""
         return await self._send(now, service.watch)
 
+    async def beat(self, now: datetime) -> dict[str, object]:
+        """Send the heartbeats that are due; publish and watch do so too."""
+        with self._db.transact() as tx:
+            oscp10.beat(self._store(tx), self.office, self.peers, now, self._new_id)
+        return await self.post(now)
+
     async def post(self, now: datetime) -> dict[str, object]:
         """Send the letters that are due, and what their answers make possible."""
+        with self._db.transact() as tx:
+            self._desk.keep(tx)
         tries = await self._courier.flush(now)
         with self._db.transact() as tx:
             news = service.settle(self._store(tx), self.office, now)
@@ -168,11 +177,15 @@ class Dso:
     # -- what it knows -----------------------------------------------------------------------------------------------
 
     def statistics(self) -> dict[str, object]:
-        """Counts of messages sent, of urgent ones, deviations per CSO, and letters given up."""
+        """Message counts and what an operator should see.
+
+        `messages` sent, `urgent` ones among them, `deviations` per CSO, `abandoned` letters, what is `stopped` because
+        a CSO does not offer it, `clocks` of the CSOs against ours [s], `waits` from receipt to processed.
+        """
         with self._db.transact() as tx:
             outbox = Outbox(tx)
             counts, lost, urgent = outbox.counts(), outbox.abandoned(), outbox.urgent("UpdateCableCapacityForecast")
-            odd = inbox.deviations(tx)
+            odd, clocks, waits, stopped = inbox.deviations(tx), inbox.clocks(tx), desk.told(tx), outbox.stopped()
         messages = {name: {"sent": 0, "acknowledged": 0, "refused": 0} for name in COUNTED}
         for name, tally in counts.items():
             messages[name] = {"sent": tally.sent, "acknowledged": tally.acknowledged, "refused": tally.refused}
@@ -181,6 +194,9 @@ class Dso:
             "urgent": urgent,
             "deviations": {party: {str(row): n for row, n in rows.items()} for party, rows in odd.items()},
             "abandoned": [[party, operation, note, at.isoformat()] for party, operation, note, at in lost],
+            "stopped": [[party, operation, note, at.isoformat()] for party, operation, note, at in stopped],
+            "clocks": clocks,
+            "waits": waits,
         }
 
     def view(self, cable: str, start: datetime, n: int) -> View:
@@ -196,7 +212,7 @@ class Dso:
         return self.statistics()
 
     async def _tell_view(self, now: datetime) -> dict[str, object]:
-        """Per cable, from the block in force on, in ampere: forecast, margin, available, backup, allotments."""
+        """Per cable, from the block in force on, in ampere: forecast, margin, available, backup, denied, allotments."""
         start, n = floor(now, self.office.rules.block), self.office.rules.horizon
         return {cable: _in_ampere(self.view(cable, start, n)) for cable in self.office.register}
 
@@ -232,7 +248,7 @@ class Dso:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def _answer(self, party: str, data: bytes) -> Reply:
-        reply = self.handle_oscp(party, data)
+        reply = await self._desk.take(self.peers.get(party), party, data, self._clock.now())
         if isinstance(self._clock, WallClock):
             self._soon(self.post(self._clock.now()))
         return reply
@@ -256,16 +272,20 @@ class Dso:
     def _owe(self, tx: sa.Connection, outgoing: Iterable[Outgoing], now: datetime) -> None:
         oscp10.enqueue(self._store(tx), self.office, self.peers, outgoing, now, self._new_id)
 
-    def _handle(self, dated: datetime, tx: sa.Connection, incoming: Incoming) -> Response:
-        """Act on a message; its answer will bear the DateTime given, and forecasts that it causes a later one."""
+    def _date(self, party: str, now: datetime, tx: sa.Connection) -> datetime:
+        """The DateTime of an answer: after what was dated before; forecasts made later bear a later one."""
+        store = self._store(tx)
+        dated = store.after(party, now)
+        store.dated(party, dated)
+        return dated
+
+    def _handle(self, tx: sa.Connection, incoming: Incoming) -> Response:
         if not isinstance(incoming.envelope.body, oscp10.SERVED):
             raise RemoteError("not an operation of this service", path="Envelope/Body", subcode="ActionNotSupported")
-        store = self._store(tx)
-        store.dated(incoming.peer.party, dated)
-        return oscp10.handle(store, self.office, self.peers, incoming, self._clock.now(), self._new_id)
+        return oscp10.handle(self._store(tx), self.office, self.peers, incoming, self._clock.now(), self._new_id)
 
     def _on_answer(self, tx: sa.Connection, sent: Letter, answer: Envelope | None) -> None:
-        oscp10.answered(self._store(tx), sent, answer)
+        oscp10.answered(self._store(tx), sent, answer, self._clock.now())
 
 
 def _in_ampere(view: View) -> dict[str, object]:
@@ -282,6 +302,7 @@ def _in_ampere(view: View) -> dict[str, object]:
         "margin_a": ampere(view.margin),
         "available_a": ampere(view.available),
         "backup_a": ampere(view.pool),
+        "denied_a": {party: ampere(cells) for party, cells in view.denied.items()},
         "allotments_a": {party: ampere(cells) for party, cells in view.allotments.items()},
     }
 
@@ -326,6 +347,21 @@ def import_csv(folder: Path, file: Path, clock: Clock | None = None) -> Received
         raise DeliveryError(f"{file}: is no UTF-8 text: {error}") from error
     except DeliveryError as error:
         raise DeliveryError(f"{file}: {error}") from error
+    finally:
+        db.close()
+
+
+def resume(folder: Path, party: str) -> list[str]:
+    """Send a CSO again what it once did not offer; gives the operations, none when nothing was stopped.
+
+    Raises:
+        ConfigError: The configuration cannot be used.
+        DatabaseError: The database cannot be used.
+    """
+    db = open_database(load(folder))
+    try:
+        with db.transact() as tx:
+            return Outbox(tx).resume(party)
     finally:
         db.close()
 

@@ -50,7 +50,7 @@ class Cable:
     @property
     def terms(self) -> CableTerms:
         """What is needed to read amounts for this cable."""
-        return CableTerms(max(self.limit_ca), self.voltage_v)
+        return CableTerms(max(self.limit_ca), self.voltage_v, phases=3)
 
     @property
     def parties(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from gridroom import config
 from gridroom.config import ConfigError
 from gridroom.dso.cables import Cable, Contract, Register, centiampere, check
 from gridroom.dso.rules import Office, Rules
-from gridroom.oscp.v10.peer import Peer
+from gridroom.oscp.v10.letters import Peer, is_ean
 from gridroom.oscp.v10.profile import DEFAULT, GRIDROOM, PeerProfile
 
 Ampere = float | int
@@ -91,6 +91,7 @@ class PeerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     id: str = ""
     certificates: tuple[str, ...] = ()
     kind: Literal["gridroom", "default"] = "default"
+    ean: bool = False
     profile: dict[str, Any] = {}
 
 
@@ -146,7 +147,7 @@ class DsoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         own = frozenset(self.ids)
         return {
             one.party: Peer(
-                one.party, frozenset(one.ids), one.id or one.ids[0], self.ids[0], own, one.url, _profile(one)
+                one.party, frozenset(one.ids), one.id or one.ids[0], self.ids[0], own, one.url, _profile(one), one.ean
             )
             for one in self.peer
         }
@@ -209,6 +210,8 @@ def _peer_faults(value: DsoConfig) -> Iterator[str]:
         seen.add(one.party)
         if not one.ids:
             yield f"`peer` {one.party!r}: name at least one id"
+        for wrong in (name for name in (*one.ids, one.id) if one.ean and name and not is_ean(name)):
+            yield f"`peer` {one.party!r}: `ean` is set, but {wrong!r} is no EAN-13 code; look for a slip in it"
         try:
             _profile(one)
         except ConfigError as error:

@@ -1,13 +1,14 @@
 """Measured currents: rows of a file or of a meter's message become means per phase and block.
 
 A block is divided into fifteen slices (a minute each in a quarter of an hour); a reading covers whole slices. A slice
-that was measured already is not counted again, so a meter may repeat itself.
+that was measured already is not counted again, so a meter may repeat itself; who tells something else of the same time
+is told so, and the first value stays.
 """
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -44,12 +45,20 @@ class Reading:
         start: First moment. [UTC]
         seconds: Length of the span. [s]
         current_ca: One value per phase. [0.01 A]
+        row: Where it stands in its delivery, for findings.
     """
 
     cable: str
     start: datetime
     seconds: int
     current_ca: tuple[int, int, int]
+    row: str = field(default="", compare=False)
+
+    @property
+    def where(self) -> str:
+        """What a finding about it names: its row, cable and time."""
+        about = f"{self.cable} {self.start.isoformat()}"
+        return f"{self.row}: {about}" if self.row else about
 
     @property
     def end(self) -> datetime:
@@ -113,7 +122,8 @@ def read_csv(text: str, block: timedelta) -> tuple[list[Reading], list[Finding]]
         row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
         seconds = row.get("seconds") or str(block // timedelta(seconds=1))
         try:
-            readings.append(_reading(row["cable"], row["time"], seconds, (row["L1"], row["L2"], row["L3"]), block))
+            one = _reading(row["cable"], row["time"], seconds, (row["L1"], row["L2"], row["L3"]), block)
+            readings.append(replace(one, row=where))
         except ValueError as error:
             findings.append(Finding(where, str(error)))
     return readings, findings
@@ -146,16 +156,22 @@ def read_json(data: bytes, block: timedelta) -> tuple[list[Reading], list[Findin
         raise DeliveryError(f"not a delivery of readings: {error}") from error
     readings, findings = list[Reading](), list[Finding]()
     for number, raw in enumerate(rows):
+        where = f"readings[{number}]"
         try:
             row = msgspec.json.decode(raw, type=_Row)
-            readings.append(_reading(row.cable, row.time, row.seconds, (row.l1, row.l2, row.l3), block))
+            one = _reading(row.cable, row.time, row.seconds, (row.l1, row.l2, row.l3), block)
+            readings.append(replace(one, row=where))
         except (ValueError, msgspec.MsgspecError) as error:
-            findings.append(Finding(f"readings[{number}]", str(error)))
+            findings.append(Finding(where, str(error)))
     return readings, findings
 
 
 def accumulate(readings: Iterable[Reading], start: datetime, block: timedelta, sums: Ints, masks: Ints) -> Received:
     """Add readings of one cable to sums per block, in place.
+
+    What was measured before stays. A reading that repeats it is counted as repeated; one that overlaps with part of it,
+    or states another value for it, is a finding. (A value can be compared where nothing else of its block was measured
+    before, or where it comes in the same delivery; a difference elsewhere goes unnoticed.)
 
     Args:
         readings: All within the blocks given.
@@ -164,19 +180,36 @@ def accumulate(readings: Iterable[Reading], start: datetime, block: timedelta, s
         sums: Sum of current over measured slices, shape (3, n). [0.01 A]
         masks: A bit per slice that was measured, shape (1, n).
     """
-    received = Received()
+    received, taken = Received(), dict[tuple[datetime, int], Reading]()
     unit = block // SLICES
     for reading in readings:
         first, count = (reading.start - start) // unit, timedelta(seconds=reading.seconds) // unit
         spans = list(_spans(first, count))
         if any(masks[0, cell] & bits for cell, bits, _ in spans):
-            received.repeated += 1
+            odd = _contradiction(reading, spans, sums, masks, taken.get((reading.start, reading.seconds)))
+            received.repeated += not odd
+            received.findings += [Finding(reading.where, odd)] if odd else []
             continue
+        taken[reading.start, reading.seconds] = reading
         for cell, bits, number in spans:
             masks[0, cell] |= bits
             sums[:, cell] += np.array(reading.current_ca, dtype=np.int64) * number
         received.stored += 1
     return received
+
+
+def _contradiction(
+    reading: Reading, spans: Sequence[tuple[int, int, int]], sums: Ints, masks: Ints, twin: Reading | None
+) -> str:
+    """What a reading says against what was measured before; empty when it repeats it, as far as can be told."""
+    if any(masks[0, cell] & bits != bits for cell, bits, _ in spans):
+        return "overlaps with a part of what was measured before; what was measured stays"
+    current = np.array(reading.current_ca, dtype=np.int64)
+    alone = [(cell, number) for cell, bits, number in spans if masks[0, cell] == bits]
+    differs = any((abs(sums[:, cell] - current * number) > number).any() for cell, number in alone)  # beyond rounding
+    if differs or (twin is not None and twin.current_ca != reading.current_ca):
+        return "states another value than was measured before; the first one stays"
+    return ""
 
 
 def means(sums: Ints, masks: Ints) -> Ints:

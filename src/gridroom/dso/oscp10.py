@@ -1,6 +1,7 @@
 """The DSO's side of OSCP 1.0: what the use cases say, as messages and letters, and the other way round."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,11 +14,10 @@ from gridroom.dso.planning import CableForecast
 from gridroom.dso.rules import Office
 from gridroom.dso.service import Assigned, Outgoing
 from gridroom.dso.store import Store
-from gridroom.oscp.v10.blocks import CableRefused, amounts, forecast_blocks, request_spans
+from gridroom.oscp.v10.answers import answer_block, details, outcome, unknown_cable
+from gridroom.oscp.v10.blocks import NO_CAPACITY, CableRefused, forecast_blocks, gather, request_spans
 from gridroom.oscp.v10.messages import (
     Adjustment,
-    CableUsage,
-    CapacityBlock,
     Detail,
     Deviation,
     Envelope,
@@ -36,12 +36,10 @@ from gridroom.oscp.v10.messages import (
     UpdateAggregatedUsageRequest,
     UpdateAggregatedUsageResponse,
     UpdateCableCapacityForecastRequest,
-    ValueType,
 )
 from gridroom.oscp.v10.peer import Incoming, Letter, Peer, letter, result_of
-from gridroom.oscp.v10.profile import PeerProfile
 from gridroom.oscp.v10.usage import USED, usage_spans
-from gridroom.storage.inbox import note_deviations
+from gridroom.storage.inbox import note_clock, note_deviations
 from gridroom.storage.outbox import Outbox
 
 log = structlog.get_logger()
@@ -49,9 +47,10 @@ log = structlog.get_logger()
 URGENT = 1
 """Priority of forecasts after a measured overload."""
 
-UNKNOWN_CABLE = "UNKNOWN_CABLE"
-NO_CAPACITY = "NO_CAPACITY"
 INVALID_VALUE = "INVALID_VALUE"
+
+ADJUSTED = "RequestAdjustedCapacityRequest/Adjustment"
+REPORTED = "UpdateAggregatedUsageRequest/Usage"
 
 NewId = Callable[[], str]
 
@@ -68,6 +67,8 @@ def enqueue(
     """Owe the forecasts to their CSOs, in the store's transaction; newer ones replace those that never left."""
     outbox = Outbox(store.tx)
     for one in outgoing:
+        if not outbox.offered(one.party, "UpdateCableCapacityForecast"):
+            continue  # the outbox shows it until the operator resumes it
         peer = peers[one.party]
         most = peer.profile.max_cables_per_message
         for first in range(0, len(one.forecasts), most):
@@ -81,29 +82,54 @@ def beat(store: Store, office: Office, peers: Mapping[str, Peer], now: datetime,
     rules, outbox = office.rules, Outbox(store.tx)
     body = HeartbeatRequest(int(rules.heartbeat_every.total_seconds()), int(rules.publish_every.total_seconds()))
     for peer in peers.values():
-        if peer.profile.heartbeat:
+        if peer.profile.heartbeat and outbox.offered(peer.party, "Heartbeat"):
             outbox.drop(peer.party, "heartbeat", now)
             outbox.put(letter(peer, body, now=now, message_id=new_id(), subject="heartbeat"))
 
 
-def answered(store: Store, sent: Letter, answer: Envelope | None) -> None:
+def answered(store: Store, sent: Letter, answer: Envelope | None, now: datetime) -> None:
     """A letter has its answer, or was given up: what the CSO may hold now is noted.
 
-    A forecast that was refused or given up may have been applied: its capacity stays reckoned with.
+    A forecast that was refused or given up may have been applied: its capacity stays reckoned with. In a message that
+    was refused for some cables the others count as taken, where the answer leaves no doubt which ones.
     """
     if answer is None:
         return
     result = result_of(answer.body)  # type: ignore[arg-type]
     note_deviations(store.tx, sent.party, [(one.row, one.text) for one in answer.deviations])
+    if isinstance(answer.body, HeartbeatResponse):
+        note_clock(store.tx, sent.party, answer.body.current_time, now)
+    if sent.operation == "UpdateCableCapacityForecast":
+        for cable in _taken(store.cables_in(sent.message_id), result):
+            store.acknowledged(sent.message_id, cable)
+    for one in result.details:
+        if one.code == "SUPERSEDED":
+            log.warning("a CSO holds a newer forecast than this", party=sent.party, details=one.message)
     if result.type is not ResultType.SUCCESS:
         words = "; ".join(f"{one.code} {one.message}" for one in result.details)
         log.warning(
             "a CSO refused", party=sent.party, operation=sent.operation, result=result.type.value, details=words
         )
-    elif sent.operation == "UpdateCableCapacityForecast":
-        store.acknowledged(sent.message_id)
-    elif isinstance(answer.body, HeartbeatResponse):
-        log.debug("heartbeat answered", party=sent.party, their_clock=answer.body.current_time.isoformat())
+
+
+def _taken(cables: Sequence[str], result: Result) -> Sequence[str]:
+    """The cables of a message whose forecasts a CSO took.
+
+    After FAILED those that no ERROR Detail names, if each such Detail begins with one cable's id and the number applied
+    fits; else none, for what is only believed to be reduced must not be given to others.
+    """
+    if result.type is ResultType.SUCCESS:
+        return cables
+    if result.type is not ResultType.FAILED:
+        return ()
+    errors = [one.message for one in result.details if one.level is Level.ERROR]
+    named = [[cable for cable in cables if text.startswith(f"{cable}:")] for text in errors]
+    refused = {found[0] for found in named if len(found) == 1}
+    applied = [re.match(r"\d+", one.message) for one in result.details if one.level is Level.INFO]
+    counts = {int(found[0]) for found in applied if found}
+    rest = [cable for cable in cables if cable not in refused]
+    certain = len(refused) == len(errors) and all(len(found) == 1 for found in named) and counts == {len(rest)}
+    return rest if certain else ()
 
 
 def _owe(
@@ -165,7 +191,7 @@ def handle(
             outgoing, unknown = service.capacity_forecast(store, office, peer.party, cable_ids, now)
             enqueue(store, office, peers, outgoing, now, new_id)
             refused = [_unknown(cable_id, "GetCapacityForecastRequest") for cable_id in unknown]
-            return GetCapacityForecastResponse(_result(refused, sum(len(one.forecasts) for one in outgoing)))
+            return GetCapacityForecastResponse(outcome(refused, sum(len(one.forecasts) for one in outgoing)))
         case RequestAdjustedCapacityRequest():
             return _adjust(store, office, peer, body, now)
         case UpdateAggregatedUsageRequest():
@@ -177,42 +203,41 @@ def _adjust(
     store: Store, office: Office, peer: Peer, body: RequestAdjustedCapacityRequest, now: datetime
 ) -> RequestAdjustedCapacityResponse:
     """Source: OSCP 1.0 section 3.2.5; decision 16."""
-    refused, answers, short, served = list(body.refused), list[Adjustment](), list[str](), 0
-    for adjustment in _joined(body.adjustments):
+    refused, answers, short, served = _refused(office, peer, body.refused, ADJUSTED), list[Adjustment](), list[str](), 0
+    for adjustment in gather(body.adjustments):
         cable = office.register.open_to(peer.party, adjustment.cable_id)
         try:
             spans, notes = request_spans(adjustment, cable.terms if cable else _ANY.terms)
         except CableRefused as error:
-            refused.append(
-                error.refusal if cable else _unknown(adjustment.cable_id, "RequestAdjustedCapacityRequest/Adjustment")
-            )
+            refused.append(error.refusal if cable else _unknown(adjustment.cable_id, ADJUSTED))
             continue
         if cable is None:
-            refused.append(_unknown(adjustment.cable_id, "RequestAdjustedCapacityRequest/Adjustment"))
+            refused.append(_unknown(adjustment.cable_id, ADJUSTED))
             assigned = [Assigned(span, (0, 0, 0), (0, 0, 0)) for span in spans]
         else:
             _note(store, peer, notes)
-            uniform = all(value.phase is None for block in adjustment.blocks for value in block.capacity)
-            assigned = service.adjusted_capacity(store, office, peer.party, cable, spans, now, uniform=uniform)
+            named = {(one.start, one.end) for one in adjustment.blocks if any(v.phase for v in one.capacity)}
+            assigned = service.adjusted_capacity(store, office, peer.party, cable, spans, now, named=named)
             served += 1
             short += [adjustment.cable_id] if not all(one.whole for one in assigned) else []
-        blocks = tuple(_answer(one, peer.profile) for one in assigned)
+        blocks = tuple(answer_block(one.asked, one.amounts, one.remaining, peer.profile) for one in assigned)
         answers.append(Adjustment(adjustment.cable_id, blocks))
     if not refused and not short:
         return RequestAdjustedCapacityResponse(tuple(answers), Result.success())
-    details = [*_details(refused, served), Detail(NO_CAPACITY, _shortage(short), Level.WARN)]
-    return RequestAdjustedCapacityResponse(tuple(answers), Result(ResultType.FAILED, tuple(details)))
+    shortage = Detail(NO_CAPACITY, _shortage(short), Level.WARN)
+    result = Result(ResultType.FAILED, (*details(refused, served), shortage))
+    return RequestAdjustedCapacityResponse(tuple(answers), result)
 
 
 def _use(
     store: Store, office: Office, peer: Peer, body: UpdateAggregatedUsageRequest, now: datetime
 ) -> UpdateAggregatedUsageResponse:
     """Source: OSCP 1.0 section 3.2.6; decisions 15 and 19."""
-    refused, served = list(body.refused), 0
-    for report in _gathered(body.usages):
+    refused, served = _refused(office, peer, body.refused, REPORTED), 0
+    for report in gather(body.usages):
         cable = office.register.open_to(peer.party, report.cable_id)
         if cable is None:
-            refused.append(_unknown(report.cable_id, "UpdateAggregatedUsageRequest/Usage"))
+            refused.append(_unknown(report.cable_id, REPORTED))
             continue
         try:
             spans, notes = usage_spans(report, cable.terms)
@@ -224,59 +249,20 @@ def _use(
         else:
             _note(store, peer, notes)
             served += 1
-    return UpdateAggregatedUsageResponse(_result(refused, served))
+    return UpdateAggregatedUsageResponse(outcome(refused, served))
+
+
+def _refused(office: Office, peer: Peer, refused: Iterable[Refusal], where: str) -> list[Refusal]:
+    """Cables refused while reading, each once."""
+    found: dict[str, Refusal] = {}
+    for one in refused:
+        known = office.register.open_to(peer.party, one.cable_id) is not None
+        found.setdefault(one.cable_id, one if known else _unknown(one.cable_id, where))
+    return list(found.values())
 
 
 _ANY = Cable("any", (1, 1, 1))
 """Stands for a cable that the party may not know, so that the answer is the same whether it exists."""
-
-
-def _answer(assigned: Assigned, profile: PeerProfile) -> CapacityBlock:
-    """One block of the answer, with the phases that were asked. Decision 6."""
-    asked = assigned.asked
-    whole = all(value is not None for value in asked.amounts) or all(value is None for value in asked.amounts)
-    if whole:
-        way = replace(profile, phases="per-phase")
-        capacity = amounts(assigned.amounts, way)
-    else:
-        stated = zip((1, 2, 3), asked.amounts, assigned.amounts, strict=True)
-        capacity = tuple(
-            replace(amounts((given, given, given), profile)[0], phase=phase)
-            for phase, wish, given in stated
-            if wish is not None
-        )
-    remaining: tuple[ValueType, ...] = amounts(assigned.remaining, profile)
-    return CapacityBlock(asked.start, asked.end, capacity, remaining)
-
-
-def _joined(adjustments: Iterable[Adjustment]) -> list[Adjustment]:
-    """Repeated cables as one, so that the rules for repeated blocks apply. Decision 15."""
-    found: dict[str, list[Adjustment]] = {}
-    for one in adjustments:
-        found.setdefault(one.cable_id.strip(), []).append(one)
-    return [replace(same[0], blocks=tuple(block for one in same for block in one.blocks)) for same in found.values()]
-
-
-def _gathered(usages: Iterable[CableUsage]) -> list[CableUsage]:
-    """Repeated containers of a cable and EMSP as one. Decision 15."""
-    found: dict[tuple[str, str | None], list[CableUsage]] = {}
-    for one in usages:
-        found.setdefault((one.cable_id.strip(), one.emsp), []).append(one)
-    return [replace(same[0], blocks=tuple(block for one in same for block in one.blocks)) for same in found.values()]
-
-
-def _result(refused: Sequence[Refusal], applied: int) -> Result:
-    """SUCCESS, or FAILED with a detail per refused cable and one with the number applied."""
-    if not refused:
-        return Result.success()
-    return Result(ResultType.FAILED, tuple(_details(refused, applied)))
-
-
-def _details(refused: Sequence[Refusal], applied: int) -> list[Detail]:
-    errors = [
-        Detail(one.code[:15], f"{one.cable_id}: {one.message} ({one.path})"[:254], Level.ERROR) for one in refused
-    ]
-    return [*errors, Detail("MESSAGE_PROCESSED", f"{applied} cables applied", Level.INFO)]
 
 
 def _shortage(cables: Sequence[str]) -> str:
@@ -286,8 +272,7 @@ def _shortage(cables: Sequence[str]) -> str:
 
 
 def _unknown(cable_id: str, where: str) -> Refusal:
-    text = "you have no connections on such a cable"
-    return Refusal(cable_id, UNKNOWN_CABLE, text, f"Envelope/Body/{where}/Cable/CableId")
+    return unknown_cable(cable_id, f"Envelope/Body/{where}/Cable/CableId")
 
 
 def _note(store: Store, peer: Peer, notes: Sequence[Deviation]) -> None:

@@ -3,7 +3,7 @@
 Chapter 2 of OSCP 1.0 tells the flow: measurements in, forecasts out, the CSO's three messages answered.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,8 +14,8 @@ from gridroom.dso.cables import Cable, Finding
 from gridroom.dso.measurements import Reading, Received, accumulate, means
 from gridroom.dso.planning import CableForecast, Plan
 from gridroom.dso.rules import DAY, Office, Rules
-from gridroom.dso.store import ALLOTMENTS, LOADS, NOTHING, PLANS, USAGES, Store
-from gridroom.oscp.v10.blocks import UNKNOWN, Span
+from gridroom.dso.store import ALLOTMENTS, LOADS, PLANS, USAGES, Store
+from gridroom.oscp.v10.blocks import Span
 from gridroom.oscp.v10.usage import UsageSpan
 from gridroom.storage.columns import Ints
 from gridroom.timegrid import ceil, floor, index
@@ -23,8 +23,13 @@ from gridroom.timegrid import ceil, floor, index
 AHEAD = timedelta(minutes=5)
 """How far another clock may be ahead of ours."""
 
+MOST_DENIED = 2**31 - 1
+"""Where the count of what was denied stops. [0.01 A]"""
+
 OLDEST_REPORT = timedelta(days=31)
 """Use older than this is not reported any more."""
+
+Times = Collection[tuple[datetime, datetime]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def record_measurements(
     received, groups = Received(), dict[str, list[Reading]]()
     oldest = now - office.rules.history
     for reading in readings:
-        where = f"{reading.cable} {reading.start.isoformat()}"
+        where = reading.where
         if reading.cable not in office.register or (cables is not None and reading.cable not in cables):
             received.findings.append(Finding(where, "no such cable for this meter"))
         elif reading.end > now + AHEAD:
@@ -115,6 +120,7 @@ def record_measurements(
         one = _record(store, office.rules, cable, group)
         received.stored += one.stored
         received.repeated += one.repeated
+        received.findings += one.findings
     return received
 
 
@@ -164,8 +170,8 @@ def heartbeat_due(store: Store, office: Office, now: datetime) -> bool:
     """Whether heartbeats go out now: the forecasting runs, and the last ones are an interval ago; notes it if so."""
     rules = office.rules
     published, last = store.moment("published"), store.moment("heartbeat")
-    if published is None or now - published > 2 * rules.publish_every:
-        return False
+    if published is None or not -AHEAD <= now - published <= 2 * rules.publish_every:
+        return False  # a success that lies ahead was noted by a clock since set back: it proves nothing
     if last is not None and timedelta(0) <= now - last < rules.heartbeat_every - timedelta(seconds=1):
         return False
     store.remember("heartbeat", now)
@@ -190,7 +196,7 @@ def capacity_forecast(
 
 
 def adjusted_capacity(
-    store: Store, office: Office, party: str, cable: Cable, asked: Sequence[Span], now: datetime, *, uniform: bool
+    store: Store, office: Office, party: str, cable: Cable, asked: Sequence[Span], now: datetime, *, named: Times
 ) -> list[Assigned]:
     """A CSO asks for more, or gives back: what is assigned, block by block, in the order asked.
 
@@ -201,27 +207,29 @@ def adjusted_capacity(
         cable: Which cable.
         asked: Signed changes, without overlap on one phase.
         now: The present moment. [UTC]
-        uniform: One value is asked for all phases, so one is answered.
+        named: Times of the blocks that name phases; what is asked for all phases is answered with one value.
 
-    Source: OSCP 1.0 section 3.2.5.
+    Source: OSCP 1.0 section 3.2.5; decision 6.
     """
     rules = office.rules
     plan = planning.in_force(store, cable, rules, now)
     if plan is None:
-        return [Assigned(span, (0, 0, 0), (0, 0, 0)) for span in asked]
+        result = [Assigned(span, (0, 0, 0), (0, 0, 0)) for span in asked]
+        _count_denied(store, party, cable, result, floor(now, rules.block), rules)
+        store.note(now, "adjustment", party, cable.id, _explanation(result))
+        return result
     i, n = cable.parties.index(party), plan.available.shape[1]
     near = rules.backup_near // rules.block
     most = planning.held(store, plan)[0]
     room = backup.room(plan.available, plan.division, most, i, rules.backup_cap_ppm, near)
-    before, denied = room.own.copy(), np.zeros((3, n), dtype=np.int64)
+    before = room.own.copy()
     result = []
     for span in asked:
         cells, whole = _cells(span, plan.start, n, rules)
-        amounts, remaining = backup.serve(room, span, cells, whole, uniform=uniform)
+        amounts, remaining = backup.serve(room, span, cells, whole, uniform=(span.start, span.end) not in named)
         result.append(Assigned(span, amounts, tuple(int(value) for value in remaining)))
-        missing = [max(0, (wish or 0) - max(got, 0)) for wish, got in zip(span.amounts, amounts, strict=True)]
-        denied[:, cells] += np.array(missing, dtype=np.int64)[:, None]
-    _keep_adjustment(store, party, plan, i, room, before, denied)
+    _keep_adjustment(store, party, plan, i, room, before)
+    _count_denied(store, party, cable, result, plan.start, rules)
     store.note(now, "adjustment", party, cable.id, _explanation(result))
     return result
 
@@ -247,19 +255,10 @@ def aggregated_usage(
     n, key = index(end, start, block), (cable.id, party, emsp or "")
     old = store.read(USAGES, key, start, n)
     used = usage.to_cells(spans, start, n, block)
+    current = usage.current_cells(spans, start, n, block)
     energy = usage.energy_cells(spans, start, n, block)
-    fresh = used != UNKNOWN
-    new = {
-        "used": np.where(fresh, used, old["used"]),
-        "energy": np.where(fresh & (energy != NOTHING), energy, old["energy"]),
-    }
-    store.write(USAGES, key, start, new)
-    record = {
-        "emsp": emsp,
-        "start": start.isoformat(),
-        "used_ca": used.tolist(),
-        "flagged": sum(span.flagged for span in spans),
-    }
+    store.write(USAGES, key, start, usage.replace_units(old, used, current, energy, float(cable.voltage_v), block))
+    record = {"emsp": emsp, "blocks": [_reported(span) for span in spans]}
     store.note(now, "usage", party, cable.id, record)
 
 
@@ -323,9 +322,40 @@ def _cells(span: Span, start: datetime, n: int, rules: Rules) -> tuple[slice, sl
     return touched, slice(max(0, inner[0]), max(0, min(n, inner[1])))
 
 
-def _keep_adjustment(
-    store: Store, party: str, plan: Plan, i: int, room: backup.Room, before: Ints, denied: Ints
+def _reported(span: UsageSpan) -> dict[str, object]:
+    """A block of a usage report as it came, for the audit trail."""
+    energy = [None if value is None else str(value) for value in span.energy_wh]
+    return {
+        "start": span.start.isoformat(),
+        "end": span.end.isoformat(),
+        "current_ca": list(span.current_ca),
+        "energy_wh": energy,
+        "total_ca": span.total_ca,
+        "total_wh": None if span.total_wh is None else str(span.total_wh),
+        "flagged": span.flagged,
+    }
+
+
+def _count_denied(
+    store: Store, party: str, cable: Cable, result: Iterable[Assigned], start: datetime, rules: Rules
 ) -> None:
+    """Backup asked for and not granted, for whoever plans the grid. Source: OSCP 1.0 section 3.2.3."""
+    key, n = (cable.id, party), rules.horizon
+    denied = store.read(ALLOTMENTS, key, start, n)["denied"]
+    before = denied.copy()
+    for one in result:
+        first, last = (
+            index(one.asked.start, start, rules.block),
+            index(ceil(one.asked.end, rules.block), start, rules.block),
+        )
+        cells = slice(max(0, first), max(0, min(n, last)))
+        for phase, (wish, got) in enumerate(zip(one.asked.amounts, one.amounts, strict=True)):
+            denied[phase, cells] += min(max(0, (wish or 0) - max(got, 0)), MOST_DENIED)
+    if (denied != before).any():
+        store.write(ALLOTMENTS, key, start, {"denied": np.minimum(denied, MOST_DENIED)})
+
+
+def _keep_adjustment(store: Store, party: str, plan: Plan, i: int, room: backup.Room, before: Ints) -> None:
     key, n = (plan.cable.id, party), before.shape[1]
     sheet = store.read(ALLOTMENTS, key, plan.start, n)
     change = room.own - before
@@ -333,7 +363,6 @@ def _keep_adjustment(
         "allotment": room.own,
         "adjusted": np.where(change != 0, room.own - plan.division.base[i], sheet["adjusted"]),
         "entitled": np.maximum(sheet["entitled"], room.own),
-        "denied": sheet["denied"] + denied,
     }
     store.write(ALLOTMENTS, key, plan.start, values)
     store.write(PLANS, (plan.cable.id,), plan.start, {"pool": room.pool})

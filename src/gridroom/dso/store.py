@@ -69,8 +69,8 @@ def _sheet(name: str, keys: tuple[str, ...], blanks: Mapping[str, int], rows: Ma
 LOADS = _sheet("loads", ("cable",), {"sums": 0, "scores": NOTHING, "masks": 0}, {"masks": 1})
 """Measured current: sum over slices and a bit per slice; and how wrong the forecast in force was, in thousandths."""
 
-USAGES = _sheet("usages", ("cable", "party", "emsp"), {"used": UNKNOWN, "energy": NOTHING})
-"""Reported use: what may be subtracted [0.01 A], and energy [Wh]."""
+USAGES = _sheet("usages", ("cable", "party", "emsp"), {"used": UNKNOWN, "current": UNKNOWN, "energy": NOTHING})
+"""Reported use: what may be subtracted and current as stated [0.01 A], and energy [Wh]."""
 
 PLANS = _sheet("plans", ("cable",), {"forecast": 0, "margin": 0, "available": UNKNOWN, "reserve": 0, "pool": 0})
 """What was issued last for each block [0.01 A]; of a past block, what was in force."""
@@ -286,13 +286,18 @@ class Store:
         if message_ids:
             self.tx.execute(SENT.delete().where(SENT.c.message_id.in_(message_ids)))
 
-    def acknowledged(self, message_id: str) -> None:
+    def cables_in(self, message_id: str) -> list[str]:
+        """The cables of a forecast message."""
+        return list(self.tx.scalars(sa.select(SENT.c.cable).where(SENT.c.message_id == message_id)))
+
+    def acknowledged(self, message_id: str, cable: str) -> None:
         """A forecast was taken: what was sent before it to that CSO counts no more."""
-        for row in self.tx.execute(sa.select(SENT).where(SENT.c.message_id == message_id)).all():
+        this = (SENT.c.message_id == message_id) & (SENT.c.cable == cable)
+        for row in self.tx.execute(sa.select(SENT).where(this)).all():
             same = (SENT.c.cable == row.cable) & (SENT.c.party == row.party)
             older = (SENT.c.number < row.number) & (SENT.c.date_time < row.date_time)
             self.tx.execute(SENT.delete().where(same, older))
-        self.tx.execute(SENT.update().where(SENT.c.message_id == message_id).values(acknowledged=True))
+        self.tx.execute(SENT.update().where(this).values(acknowledged=True))
 
     def held(self, cable: str, party: str, start: datetime, n: int) -> tuple[Ints, bool, Ints]:
         """The most that a CSO may hold, whether that is in doubt, and the last forecast on its way to it.

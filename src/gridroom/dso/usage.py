@@ -4,7 +4,7 @@ Whatever is not clearly reported subtracts nothing, so a CSO that is silent or r
 Source: OSCP 1.0 section 3.2.6; decision 19 in docs/deviations.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -27,16 +27,46 @@ def to_cells(spans: Iterable[UsageSpan], start: datetime, n: int, block: timedel
     Returns:
         Shape (3, n) [0.01 A]; `UNKNOWN` where the report does not cover the whole cell.
     """
-    second = timedelta(seconds=1)
-    whole = block // second
-    sums, covered = np.zeros((3, n), dtype=np.int64), np.zeros(n, dtype=np.int64)
-    for span in spans:
-        first, last = (span.start - start) // second, (span.end - start) // second
-        for cell in range(max(0, first // whole), min(n, -(-last // whole))):
-            part = min(last, (cell + 1) * whole) - max(first, cell * whole)
-            sums[:, cell] += np.array(span.subtractable_ca, dtype=np.int64) * part
-            covered[cell] += part
-    return np.where(covered >= whole, sums // whole, UNKNOWN)
+    return _means(((span, span.subtractable_ca) for span in spans), start, n, block)
+
+
+def current_cells(spans: Iterable[UsageSpan], start: datetime, n: int, block: timedelta) -> Ints:
+    """Mean current per phase and block as stated in ampere, at least 0, rounded down.
+
+    Returns:
+        Shape (3, n) [0.01 A]; a phase left out is 0; `UNKNOWN` where no current is stated for the whole cell.
+    """
+    stated = [span for span in spans if any(value is not None for value in span.current_ca)]
+    return _means(((span, tuple(max(0, v or 0) for v in span.current_ca)) for span in stated), start, n, block)
+
+
+def replace_units(
+    old: Mapping[str, Ints], used_ca: Ints, current_ca: Ints, energy_wh: Ints, volt: float, block: timedelta
+) -> dict[str, Ints]:
+    """A report laid over what was reported before: it replaces the units that it states, the others stay.
+
+    What may be subtracted is then the smaller of both units again.
+
+    Args:
+        old: Cells known by now: `used` and `current` [0.01 A], `energy` [Wh]; shape (3, n) each.
+        used_ca: What the new report alone lets subtract, `UNKNOWN` where it says nothing.
+        current_ca: Its currents, per `current_cells`.
+        energy_wh: Its energies, per `energy_cells`.
+        volt: Nominal voltage. [V]
+        block: Length of a cell.
+
+    Source: OSCP 1.0 section 3.2.6; decision 19.
+    """
+    fresh = used_ca != UNKNOWN
+    in_ampere, in_wh = current_ca != UNKNOWN, (energy_wh != NOT_MEASURED).any(axis=0) & fresh
+    by_energy = np.floor(np.maximum(old["energy"], 0) * (timedelta(hours=1) / block) / volt * 100).astype(np.int64)
+    used = np.where(~in_ampere & (old["current"] != UNKNOWN), np.minimum(used_ca, old["current"]), used_ca)
+    used = np.where(~in_wh & (old["energy"] != NOT_MEASURED), np.minimum(used, by_energy), used)
+    return {
+        "used": np.where(fresh, used, old["used"]),
+        "current": np.where(fresh & in_ampere, current_ca, old["current"]),
+        "energy": np.where(in_wh, energy_wh, old["energy"]),
+    }
 
 
 def energy_cells(spans: Iterable[UsageSpan], start: datetime, n: int, block: timedelta) -> Ints:
@@ -76,3 +106,17 @@ def non_controllable(measured_ca: Ints, reported_ca: Ints, entitled_ca: Ints, ex
     missing = ((reported_ca == UNKNOWN).any(axis=1) & (expected > 0)).any(axis=0)
     load = np.where(measured, measured_ca - used, NOT_MEASURED)
     return load, (measured.all(axis=0) & ~missing).astype(np.int64)
+
+
+def _means(amounts: Iterable[tuple[UsageSpan, tuple[int, ...]]], start: datetime, n: int, block: timedelta) -> Ints:
+    """Mean amounts per cell, rounded down; `UNKNOWN` where a cell is not covered whole."""
+    second = timedelta(seconds=1)
+    whole = block // second
+    sums, covered = np.zeros((3, n), dtype=np.int64), np.zeros(n, dtype=np.int64)
+    for span, values in amounts:
+        first, last = (span.start - start) // second, (span.end - start) // second
+        for cell in range(max(0, first // whole), min(n, -(-last // whole))):
+            part = min(last, (cell + 1) * whole) - max(first, cell * whole)
+            sums[:, cell] += np.array(values, dtype=np.int64) * part
+            covered[cell] += part
+    return np.where(covered >= whole, sums // whole, UNKNOWN)

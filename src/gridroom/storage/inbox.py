@@ -7,7 +7,7 @@ Source: OSCP 1.0 section 5.3; decision 26 and the rule of idempotency in docs/de
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +30,7 @@ from gridroom.oscp.v10.peer import (
     write_fault,
 )
 from gridroom.storage.database import Database
-from gridroom.storage.letters import DEVIATIONS, INBOX
+from gridroom.storage.letters import CLOCKS, DEVIATIONS, INBOX
 
 log = structlog.get_logger()
 
@@ -40,9 +40,22 @@ NewId = Callable[[], str]
 Handle = Callable[[sa.Connection, Incoming], Response]
 """The effect of a message, in the transaction given; gives the answer's body."""
 
+Date = Callable[[sa.Connection], datetime]
+"""Gives the DateTime of an answer, in the transaction of the effect."""
+
+CLOCK_APART = timedelta(minutes=1)
+"""A peer's clock that is off by more is worth a warning."""
+
 
 def receive(
-    db: Database, peer: Peer, service_namespace: str, data: bytes, now: datetime, handle: Handle, new_id: NewId
+    db: Database,
+    peer: Peer,
+    service_namespace: str,
+    data: bytes,
+    now: datetime,
+    handle: Handle,
+    new_id: NewId,
+    date: Date | None = None,
 ) -> Reply:
     """Take a request in: read it, look whether it was answered before, else handle it and remember the answer.
 
@@ -55,6 +68,7 @@ def receive(
         handle: The effect; may raise RemoteError for a Fault. Anything else it raises becomes a Receiver fault, and
             nothing of the effect stays.
         new_id: Gives a fresh MessageID for the answer.
+        date: Gives the answer's DateTime; `now` without it.
     """
     refusal: RemoteError | None = None
     try:
@@ -63,12 +77,12 @@ def receive(
         incoming, refusal = error.incoming, error
     except RemoteError as error:
         log.warning("a letter was refused", party=peer.party, reason=str(error))
-        return write_fault(error, peer, now=now)
+        return write_fault(error, peer, now=now, service=service_namespace)
     try:
         with db.transact() as tx:
             reply = _replay(tx, incoming, now, new_id)
             if reply is None and refusal is None:
-                reply = _act(tx, incoming, handle, now, new_id)
+                reply = _act(tx, incoming, handle, now, new_id, date)
         if reply is not None:
             return reply
     except RemoteError as error:
@@ -108,6 +122,30 @@ def deviations(tx: sa.Connection) -> dict[str, dict[int, int]]:
     return found
 
 
+def note_clock(tx: sa.Connection, party: str, theirs: datetime, now: datetime) -> None:
+    """Remember how far a peer's clock is from ours.
+
+    Args:
+        tx: The transaction.
+        party: Whose clock.
+        theirs: What it showed. [UTC]
+        now: What ours shows. [UTC]
+
+    Source: OSCP 1.0 section 3.2.7.2 (CurrentTime); row 31.
+    """
+    ahead = theirs - now
+    if abs(ahead) > CLOCK_APART:
+        log.warning("a peer's clock is far from ours", party=party, ahead_s=round(ahead.total_seconds(), 1))
+    values = {"ahead_ms": ahead // timedelta(milliseconds=1), "at": now}
+    if tx.execute(CLOCKS.update().where(CLOCKS.c.party == party).values(values)).rowcount == 0:
+        tx.execute(CLOCKS.insert().values(party=party, **values))
+
+
+def clocks(tx: sa.Connection) -> dict[str, float]:
+    """How far each peer's clock was ahead of ours when it was seen last. [s]"""
+    return {party: ms / 1000 for party, ms in tx.execute(sa.select(CLOCKS.c.party, CLOCKS.c.ahead_ms))}
+
+
 def _replay(tx: sa.Connection, incoming: Incoming, now: datetime, new_id: NewId) -> Reply | None:
     """The answer given before, under this id or another number of the same uuid."""
     own = (INBOX.c.party == incoming.peer.party) & (INBOX.c.message_id == incoming.message_id)
@@ -115,6 +153,8 @@ def _replay(tx: sa.Connection, incoming: Incoming, now: datetime, new_id: NewId)
     if row is not None:
         check_replay(incoming, row.digest)
         _note_replay(tx, incoming, row)
+        if incoming.remember_until(now) > row.until:  # repeated with a later DateTime: it may come once more
+            tx.execute(INBOX.update().where(own).values(until=incoming.remember_until(now)))
         return Reply(row.status, row.answer, row.content_type)
     if incoming.family is None:
         return None
@@ -137,10 +177,16 @@ def _note_replay(tx: sa.Connection, incoming: Incoming, first: sa.Row[Any]) -> N
         note_deviations(tx, incoming.peer.party, [(odd.row, odd.text)])
 
 
-def _act(tx: sa.Connection, incoming: Incoming, handle: Handle, now: datetime, new_id: NewId) -> Reply:
+def _act(
+    tx: sa.Connection, incoming: Incoming, handle: Handle, now: datetime, new_id: NewId, date: Date | None
+) -> Reply:
     note_deviations(tx, incoming.peer.party, [(one.row, one.text) for one in incoming.envelope.deviations])
+    made = incoming.envelope.header.date_time
+    if made is not None and made > now:  # made after our present: their clock is ahead, by this much at least
+        note_clock(tx, incoming.peer.party, made, now)
+    dated = now if date is None else date(tx)
     body = handle(tx, incoming)
-    data = write_answer(incoming, body, now=now, message_id=new_id())
+    data = write_answer(incoming, body, now=dated, message_id=new_id())
     reply = Reply(200, data, answer_type(incoming))
     return _remember(tx, incoming, reply, now) if is_remembered(body) else reply
 
@@ -148,7 +194,7 @@ def _act(tx: sa.Connection, incoming: Incoming, handle: Handle, now: datetime, n
 def _refuse(db: Database, incoming: Incoming, error: RemoteError, now: datetime) -> Reply:
     """A Fault; the sender's are remembered unless the id already has an answer."""
     log.warning("a letter was refused", party=incoming.peer.party, message_id=incoming.message_id, reason=str(error))
-    reply = write_fault(error, incoming.peer, now=now, relates_to=incoming.message_id)
+    reply = write_fault(error, incoming.peer, now=now, incoming=incoming)
     if error.sender:
         with db.transact() as tx:
             own = (INBOX.c.party == incoming.peer.party) & (INBOX.c.message_id == incoming.message_id)

@@ -80,10 +80,50 @@ DEVIATIONS = sa.Table(
 """Readings that had to be tolerated, counted per peer."""
 
 
+STOPPED = sa.Table(
+    "stopped",
+    METADATA,
+    sa.Column("party", sa.String(255), primary_key=True),
+    sa.Column("operation", sa.String(64), primary_key=True),
+    sa.Column("since", UtcTime, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+)
+"""What peers do not offer (NOT IMPLEMENTED): not sent again until the operator says so."""
+
+CLOCKS = sa.Table(
+    "clocks",
+    METADATA,
+    sa.Column("party", sa.String(255), primary_key=True),
+    sa.Column("ahead_ms", sa.BigInteger, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+)
+"""How far each peer's clock was ahead of ours when it was seen last; negative is behind."""
+
+WAITS = sa.Table(
+    "waits",
+    METADATA,
+    sa.Column("kind", sa.String(16), primary_key=True),  # urgent, normal, low
+    sa.Column("letters", sa.Integer, nullable=False),
+    sa.Column("total_ms", sa.BigInteger, nullable=False),
+    sa.Column("longest_ms", sa.BigInteger, nullable=False),
+    sa.Column("shed", sa.Integer, nullable=False),
+)
+"""From receipt to processed, per class of priority."""
+
+
 def create(op: MigrationOperations) -> None:
     """Create the tables of letters, as of the first migration.
 
     Args:
         op: Alembic's `op`, as in `from alembic import op`.
     """
-    METADATA.create_all(op.get_bind(), checkfirst=False)
+    METADATA.create_all(op.get_bind(), tables=[OUTBOX, INBOX, TALLIES, DEVIATIONS], checkfirst=False)
+
+
+def create_second(op: MigrationOperations) -> None:
+    """Create the tables that came with the second migration of each actor: what peers refuse, clocks, waiting times.
+
+    Args:
+        op: Alembic's `op`.
+    """
+    METADATA.create_all(op.get_bind(), tables=[STOPPED, CLOCKS, WAITS], checkfirst=False)

@@ -17,8 +17,9 @@ import structlog
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.messages import Envelope, ResultType
 from gridroom.oscp.v10.peer import CERTIFICATE_REFUSED, Again, Delivered, GivenUp, Letter, Peer, judge, result_of
+from gridroom.oscp.v10.results import not_offered
 from gridroom.storage.database import Database
-from gridroom.storage.letters import OUTBOX, TALLIES
+from gridroom.storage.letters import OUTBOX, STOPPED, TALLIES
 
 log = structlog.get_logger()
 
@@ -138,6 +139,27 @@ class Outbox:
         )
         return [(row.party, row.operation, row.note, row.settled) for row in self._tx.execute(query)]
 
+    def offered(self, party: str, operation: str) -> bool:
+        """Whether a peer may be sent an operation; not after NOT IMPLEMENTED, until the operator says so."""
+        return self._tx.execute(sa.select(STOPPED).where(*_stop(party, operation))).first() is None
+
+    def stop(self, party: str, operation: str, note: str, now: datetime) -> None:
+        """A peer does not offer an operation: send it no more."""
+        if self.offered(party, operation):
+            self._tx.execute(STOPPED.insert().values(party=party, operation=operation, since=now, note=note))
+
+    def stopped(self) -> list[tuple[str, str, str, datetime]]:
+        """What peers do not offer: party, operation, what they said, since when; for the operator."""
+        query = sa.select(STOPPED).order_by(STOPPED.c.party, STOPPED.c.operation)
+        return [(row.party, row.operation, row.note, row.since) for row in self._tx.execute(query)]
+
+    def resume(self, party: str) -> list[str]:
+        """The operator says that a peer offers everything now; gives the operations that were stopped."""
+        mine = STOPPED.c.party == party
+        names = list(self._tx.scalars(sa.select(STOPPED.c.operation).where(mine).order_by(STOPPED.c.operation)))
+        self._tx.execute(STOPPED.delete().where(mine))
+        return names
+
     def counts(self) -> dict[str, Tally]:
         """How letters fared, per operation."""
         return {
@@ -164,6 +186,10 @@ class Outbox:
         if self._tx.execute(bump).rowcount == 0:
             first = {"operation": operation, "sent": 0, "acknowledged": 0, "refused": 0} | {column: 1}
             self._tx.execute(TALLIES.insert().values(first))
+
+
+def _stop(party: str, operation: str) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    return STOPPED.c.party == party, STOPPED.c.operation == operation
 
 
 def _due(now: datetime) -> sa.ColumnElement[bool]:
@@ -225,13 +251,23 @@ class Courier:
         with self._db.transact() as tx:
             outbox = Outbox(tx)
             for letter in outbox.due(now, limit=1000 if party not in self._peers else 100, party=party):
-                why = "it has expired" if letter.expires <= now else "" if party in self._peers else "no such peer"
+                why = self._hopeless(outbox, letter, now)
                 if not why:
                     outbox.trying(letter)
                     return letter
+                facts = {"party": party, "operation": letter.operation, "message_id": letter.message_id}
+                log.error("letter given up", **facts, reason=why)
                 outbox.given_up(letter, why, now)
                 self._on_answer(tx, letter, None)
         return None
+
+    def _hopeless(self, outbox: Outbox, letter: Letter, now: datetime) -> str:
+        """Why a letter is not sent any more; empty when it is."""
+        if letter.expires <= now:
+            return "it has expired"
+        if letter.party not in self._peers:
+            return "no such peer"
+        return "" if outbox.offered(letter.party, letter.operation) else "the peer does not offer this"
 
     async def _deliver(self, letter: Letter, peer: Peer, now: datetime) -> bool:
         kind = soap.content_type(letter.operation, peer.profile)
@@ -248,6 +284,11 @@ class Courier:
         match verdict:
             case Delivered(envelope):
                 outbox.delivered(letter, envelope, now)
+                result = result_of(envelope.body)  # type: ignore[arg-type]
+                if not_offered(result):
+                    words = "; ".join(f"{one.code} {one.message}" for one in result.details)
+                    log.error("a peer does not offer this, it is sent no more until resumed", **facts, reason=words)
+                    outbox.stop(letter.party, letter.operation, words, now)
                 self._on_answer(tx, letter, envelope)
                 return True
             case Again(not_before, reason):

@@ -1,0 +1,413 @@
+"""The DSO, sentence by sentence: "Beyond a single element" of docs/deviations.md, where no other file proves it."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from structlog.testing import capture_logs
+
+from dso_office import CABLE, MONDAY, QUARTER, World, ask, configuration, request
+from gridroom.dso import app
+from gridroom.dso.measurements import Reading, read_csv
+from gridroom.dso.store import USAGES
+from gridroom.oscp.v10.messages import (
+    CableUsage,
+    Detail,
+    Envelope,
+    GetCapacityForecastRequest,
+    Level,
+    Request,
+    RequestAdjustedCapacityResponse,
+    Result,
+    ResultType,
+    UpdateAggregatedUsageRequest,
+    UpdateAggregatedUsageResponse,
+    UsageBlock,
+    ValueType,
+)
+from gridroom.oscp.v10.peer import Incoming, read_request
+from gridroom.storage import database, inbox
+from gridroom.storage.outbox import Outbox
+
+OTHER = "cable-2"
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    yield world
+    world.close()
+
+
+def two_cables() -> World:
+    first = msgspec.to_builtins(configuration().cable[0])
+    return World(cable=[first, first | {"id": OTHER}])
+
+
+def publish(world: World) -> None:
+    asyncio.run(world.dso.publish(world.clock.time))
+
+
+def in_doubt(world: World, cable: str, party: str = "north") -> bool:
+    with world.db.transact() as tx:
+        return world.dso._store(tx).held(cable, party, world.clock.time, 4)[1]
+
+
+def refused(*cables: str, applied: int) -> Result:
+    errors = [Detail("INVALID_VALUE", f"{cable}: bad", Level.ERROR) for cable in cables]
+    return Result(ResultType.FAILED, (*errors, Detail("APPLIED", f"{applied} cables applied.")))
+
+
+# -- each cable stands alone -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("result", "doubted"),
+    [
+        (refused(OTHER, applied=1), {CABLE: False, OTHER: True}),
+        (refused(CABLE, OTHER, applied=0), {CABLE: True, OTHER: True}),
+        (refused(OTHER, applied=0), {CABLE: True, OTHER: True}),
+        (refused("something else", applied=1), {CABLE: True, OTHER: True}),
+        (Result(ResultType.FAILED), {CABLE: True, OTHER: True}),
+        (Result(ResultType.NOT_ALLOWED), {CABLE: True, OTHER: True}),
+        (Result.success(), {CABLE: False, OTHER: False}),
+    ],
+)
+def test_of_a_bulk_message_those_cables_count_as_taken_that_were_certainly_not_refused(
+    result: Result, doubted: dict[str, bool]
+) -> None:
+    world = two_cables()
+    world.csos["north"].result = result
+    publish(world)
+    assert {cable: in_doubt(world, cable) for cable in doubted} == doubted
+    world.close()
+
+
+def test_a_foreign_cable_is_answered_as_one_that_does_not_exist() -> None:
+    mine = msgspec.to_builtins(configuration().cable[0])
+    theirs = mine | {"id": OTHER, "contract": mine["contract"][1:]}
+    world = World(cable=[mine, theirs])
+    world.history(2)
+    publish(world)
+    said = []
+    for name in (OTHER, "no cable"):
+        bodies: list[Request] = [
+            request(ask(5, MONDAY, cable=name)),
+            GetCapacityForecastRequest((name,)),
+            usage(MONDAY, name, A=1),
+        ]
+        answers = [world.say("north", body) for body in bodies]
+        details = [one.body.result.details for one in answers if isinstance(one, Envelope)]  # type: ignore[union-attr]
+        assert [one[0].code for one in details] == ["UNKNOWN_CABLE"] * 3
+        said.append([[(d.code, d.level, d.message.replace(name, "?")) for d in one] for one in details])
+    assert said[0] == said[1]
+    world.close()
+
+
+# -- never more granted than there is, whatever the concurrency --------------------------------------------------------
+
+
+def granted(answer: object) -> int:
+    """First phase of the first block. [0.01 A]"""
+    assert isinstance(answer, Envelope)
+    assert isinstance(answer.body, RequestAdjustedCapacityResponse)
+    return int(answer.body.adjustments[0].blocks[0].capacity[0].value * 100)
+
+
+def office(url: str, number: int) -> World:
+    world = World(url)
+    world.ids = iter(f"00000000-0000-4000-8000-{number:06d}{k:06d}" for k in range(1000)).__next__
+    world.dso._new_id = world.ids
+    return world
+
+
+def ask_often(url: str, number: int, times: int) -> int:
+    """What one process among several is granted."""
+    world = office(url, number)
+    try:
+        return sum(granted(world.say(("north", "south")[number % 2], request(ask(1.5, MONDAY)))) for _ in range(times))
+    finally:
+        world.close()
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> str:
+    world = office(f"sqlite:///{tmp_path}/dso.db", 0)
+    world.history(9)
+    publish(world)
+    url = world.db.url
+    world.close()
+    return url
+
+
+def backup(url: str) -> int:
+    world = office(url, 999)
+    left = int(world.dso.view(CABLE, MONDAY, 1).pool[0, 0])
+    world.close()
+    return left
+
+
+def test_threads_on_one_database_are_granted_no_more_than_there_is(shared: str) -> None:
+    there = backup(shared)
+    with ThreadPoolExecutor(4) as pool:
+        total = sum(pool.map(lambda number: ask_often(shared, number, 8), range(1, 5)))
+    assert 0 < total <= there
+    assert backup(shared) == there - total
+
+
+def test_processes_on_one_database_are_granted_no_more_than_there_is(shared: str) -> None:
+    there = backup(shared)
+    line = f"from test_dso_section_3 import ask_often; print(ask_often({shared!r}, int(__import__('sys').argv[1]), 10))"
+    here = Path(__file__).parent
+    work = [
+        subprocess.Popen(
+            [sys.executable, "-c", f"import sys; sys.path[:0] = [{str(here)!r}, {str(here.parent)!r}]; {line}", str(n)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for n in (1, 2)
+    ]
+    total = sum(int(one.communicate(timeout=60)[0].splitlines()[-1]) for one in work)
+    assert 0 < total <= there
+    assert backup(shared) == there - total
+
+
+def test_what_was_denied_is_counted_per_cable_also_without_a_plan_and_never_overflows(world: World) -> None:
+    world.say("north", request(ask(7, MONDAY, 2)))
+    for _ in range(3):
+        world.say("south", request(ask(2_000_000, MONDAY)))
+        world.say("south", request(ask(20_000_000, MONDAY)))
+    denied = world.dso.view(CABLE, MONDAY, 3).denied
+    assert denied["north"].tolist() == [[700, 700, 0]] * 3
+    assert denied["south"][:, 1:].tolist() == [[0, 0]] * 3
+    assert (denied["south"][:, 0] == 2**31 - 1).all()
+
+
+# -- UpdateAggregatedUsage ---------------------------------------------------------------------------------------------
+
+
+def usage(start: object, cable: str = CABLE, emsp: str | None = None, **stated: float) -> UpdateAggregatedUsageRequest:
+    values = tuple(ValueType(Decimal(str(value)), unit, phase) for unit, value in stated.items() for phase in (1, 2, 3))
+    block = UsageBlock(start, start + QUARTER, values)  # type: ignore[operator,arg-type]
+    return UpdateAggregatedUsageRequest((CableUsage(cable, (block,), emsp),))
+
+
+def used(world: World, emsp: str = "") -> int:
+    with world.db.transact() as tx:
+        return int(world.dso._store(tx).read(USAGES, (CABLE, "north", emsp), MONDAY, 1)["used"][0, 0])
+
+
+def test_a_later_report_replaces_the_earlier_of_its_unit_and_both_stay_in_the_audit_trail(world: World) -> None:
+    world.clock.time = MONDAY + QUARTER
+    told = [
+        (usage(MONDAY, A=10, Wh=460), 800),  # 460 Wh are 8 A
+        (usage(MONDAY, A=6), 600),  # the energy stays 460 Wh
+        (usage(MONDAY, A=12), 800),  # of 12 A and 8 A the smaller
+        (usage(MONDAY, Wh=920), 1200),  # now 16 A and 12 A
+        (usage(MONDAY, Wh=230, A=5), 400),
+    ]
+    for body, expected in told:
+        world.say("north", body)
+        assert used(world) == expected
+    with world.db.transact() as tx:
+        notes = [record["blocks"][0] for _, _, record in world.dso._store(tx).notes("usage", CABLE)]  # type: ignore[index]
+    assert [note["current_ca"][0] for note in reversed(notes)] == [1000, 600, 1200, None, 500]
+    assert [note["energy_wh"][0] for note in reversed(notes)] == ["460", None, None, "920", "230"]
+
+
+def test_reports_of_several_emsps_stand_beside_each_other(world: World) -> None:
+    world.clock.time = MONDAY + QUARTER
+    for emsp, ampere in (("a", 5), ("b", 7), ("a", 4)):
+        world.say("north", usage(MONDAY, emsp=emsp, A=ampere))
+    assert (used(world, "a"), used(world, "b")) == (400, 700)
+
+
+def test_one_bad_block_refuses_its_cable_and_the_good_one_is_kept() -> None:
+    world = two_cables()
+    world.clock.time = MONDAY + QUARTER
+    good, bad = usage(MONDAY, A=3).usages[0], usage(MONDAY + QUARTER, OTHER, A=3).usages[0]
+    answer = world.say("north", UpdateAggregatedUsageRequest((bad, good)))
+    assert isinstance(answer, Envelope)
+    assert isinstance(answer.body, UpdateAggregatedUsageResponse)
+    levels = [(one.level, OTHER in one.message) for one in answer.body.result.details]
+    assert (answer.body.result.type, levels) == (ResultType.FAILED, [(Level.ERROR, True), (Level.INFO, False)])
+    assert used(world) == 300
+    world.close()
+
+
+# -- Heartbeat ---------------------------------------------------------------------------------------------------------
+
+
+def beats(world: World) -> int:
+    return sum(type(one.body).__name__ == "HeartbeatRequest" for one in world.csos["north"].heard)
+
+
+def test_heartbeats_go_out_at_their_own_interval(world: World) -> None:
+    world = World(publish={"interval_s": 900, "heartbeat_s": 60})
+    publish(world)
+    assert world.dso.duties()["heartbeat"].every == timedelta(minutes=1)
+    for _ in range(4):
+        world.clock.time += timedelta(minutes=1)
+        asyncio.run(world.dso.beat(world.clock.time))
+    assert beats(world) == 5
+    world.close()
+
+
+def test_a_success_that_lies_ahead_of_a_clock_set_back_proves_nothing(world: World) -> None:
+    publish(world)
+    world.clock.time -= timedelta(hours=2)
+    asyncio.run(world.dso.watch(world.clock.time))
+    assert beats(world) == 1
+    publish(world)
+    world.clock.time += timedelta(minutes=5)
+    asyncio.run(world.dso.watch(world.clock.time))
+    assert beats(world) >= 2
+
+
+def test_the_clock_of_a_cso_is_shown(world: World) -> None:
+    publish(world)
+    world.csos["south"].clock = type(world.clock)(MONDAY + timedelta(minutes=2))
+    world.clock.time += timedelta(minutes=5)
+    world.csos["south"].clock.time += timedelta(minutes=5)
+    asyncio.run(world.dso.watch(world.clock.time))
+    assert world.dso.statistics()["clocks"] == {"north": 0.0, "south": 120.0}
+
+
+# -- Result ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_cso_does_not_offer_it_gets_no_more_until_the_operator_says_so(tmp_path: Path) -> None:
+    world = World(f"sqlite:///{tmp_path}/dso.db")
+    world.csos["north"].result = Result(ResultType.NOT_IMPLEMENTED)
+    publish(world)
+    heard = len(world.csos["north"].heard)
+    world.csos["north"].result = Result.success()
+    for _ in range(3):
+        world.clock.time += QUARTER
+        publish(world)
+    assert len(world.csos["north"].heard) == heard
+    stopped = world.dso.statistics()["stopped"]
+    assert [one[:2] for one in stopped] == [["north", "Heartbeat"], ["north", "UpdateCableCapacityForecast"]]  # type: ignore[attr-defined]
+    with world.db.transact() as tx:
+        assert Outbox(tx).resume("north") == ["Heartbeat", "UpdateCableCapacityForecast"]
+    world.clock.time += QUARTER
+    publish(world)
+    assert len(world.csos["north"].heard) == heard + 2
+    world.close()
+
+
+def test_a_superseded_forecast_is_told_to_the_operator(world: World) -> None:
+    world.csos["north"].result = Result(ResultType.SUCCESS, (Detail("SUPERSEDED", f"{CABLE}: a newer one"),))
+    with capture_logs() as told:
+        publish(world)
+    assert "a CSO holds a newer forecast than this" in {
+        line["event"] for line in told if line["log_level"] == "warning"
+    }
+
+
+def test_an_answer_is_dated_in_the_transaction_of_its_effect(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were it dated before, a forecast that another process makes in between would count as made after the answer."""
+    publish(world)
+    dates = []
+
+    def meanwhile(*args: Any) -> Incoming:
+        with world.db.transact() as tx:
+            store = world.dso._store(tx)
+            dates.append(store.after("north", world.clock.time))
+            store.dated("north", dates[-1])
+        return read_request(*args)
+
+    monkeypatch.setattr(inbox, "read_request", meanwhile)
+    answer = world.say("north", request(ask(-5, MONDAY + 4 * QUARTER)))
+    assert isinstance(answer, Envelope)
+    assert answer.header.date_time is not None
+    assert answer.header.date_time > dates[0]
+
+
+# -- measurements ------------------------------------------------------------------------------------------------------
+
+
+def test_findings_name_the_row_of_the_file(world: World) -> None:
+    text = "time,cable,L1,L2,L3\n2026-01-04T23:45:00Z,cable-1,1,2,3\n2026-01-04T23:30:00Z,nowhere,1,2,3\n"
+    received = world.dso.record_csv(text)
+    assert [one.where for one in received.findings] == ["row 3: nowhere 2026-01-04T23:30:00+00:00"]
+
+
+def reading(minutes: int, seconds: int, ampere: float, row: str = "") -> Reading:
+    value = round(ampere * 100)
+    return Reading(CABLE, MONDAY - QUARTER + timedelta(minutes=minutes), seconds, (value,) * 3, row)
+
+
+def test_who_repeats_a_reading_is_counted_and_who_contradicts_it_is_told(world: World) -> None:
+    first = world.dso.record_readings([reading(0, 900, 10)])
+    assert (first.stored, first.repeated, first.findings) == (1, 0, [])
+    again = world.dso.record_readings([reading(0, 900, 10)])
+    assert (again.stored, again.repeated, again.findings) == (0, 1, [])
+    other = world.dso.record_readings([reading(0, 900, 30, "row 7")])
+    assert (other.stored, other.repeated) == (0, 0)
+    assert [str(one).split(": ")[0] for one in other.findings] == ["row 7"]
+    assert "states another value" in other.findings[0].text
+    assert (world.dso.view(CABLE, MONDAY - QUARTER, 1).measured == 1000).all()
+
+
+def test_a_reading_that_overlaps_in_part_is_told(world: World) -> None:
+    world.dso.record_readings([reading(0, 300, 10)])
+    assert "overlaps" in world.dso.record_readings([reading(0, 900, 10)]).findings[0].text
+
+
+def test_two_values_for_one_time_in_one_delivery_are_told(world: World) -> None:
+    received = world.dso.record_readings([reading(0, 300, 10), reading(5, 300, 10), reading(0, 300, 30)])
+    assert (received.stored, len(received.findings)) == (2, 1)
+
+
+def test_rounding_is_no_contradiction(world: World) -> None:
+    thirds = [reading(0, 300, 10), reading(5, 300, 10), reading(10, 300, 10.01)]
+    assert world.dso.record_readings(thirds).stored == 3
+    assert world.dso.record_readings([reading(0, 900, 10.01)]).repeated == 1
+
+
+def test_rows_know_where_they_stand() -> None:
+    rows, _ = read_csv("time,cable,L1,L2,L3\n\n2026-01-05T00:00:00Z,c1,1,2,3\n", QUARTER)
+    assert [one.row for one in rows] == ["row 3"]
+
+
+# -- what came before ----------------------------------------------------------------------------------------------
+
+
+def test_usage_of_a_database_of_the_first_version_is_kept(tmp_path: Path) -> None:
+    """Its reports count as the current that was stated."""
+    url = f"sqlite:///{tmp_path}/dso.db"
+    db = database.open(url, app.MIGRATIONS)
+    cells = np.full((3, 96), 500, dtype="<i4").tobytes()
+    with db.transact() as tx:
+        for statement in (
+            "ALTER TABLE usages DROP COLUMN current",
+            "DROP TABLE stopped",
+            "DROP TABLE clocks",
+            "DROP TABLE waits",
+            "UPDATE alembic_version SET version_num = 'dso0001'",
+        ):
+            tx.execute(sa.text(statement))
+        row = {"d": MONDAY.date().isoformat(), "c": cells}
+        tx.execute(
+            sa.text(
+                "INSERT INTO usages (cable, party, emsp, day, used, energy) VALUES ('cable-1','north','',:d,:c,:c)"
+            ),
+            row,
+        )
+    db.close()
+    world = World(url, MONDAY + QUARTER)
+    assert used(world) == 500
+    world.say("north", usage(MONDAY, A=4))
+    assert used(world) == 400
+    world.close()
