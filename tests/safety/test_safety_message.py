@@ -1,0 +1,37 @@
+"""The safety rule over one message, whatever it says and however it is damaged (docs/deviations.md).
+
+What is understood is never more than the least that the message states; where it states nothing, never more than the
+older forecast and the offline value leave. What a message states is read by `oracle.py`, which shares no line with our
+reader; `test_safety_planted.py` shows that a reader that guesses is caught.
+"""
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from safety.properties import CHECKS
+from safety.roads import Modules
+
+MODULES = Modules()
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@settings(max_examples=50, derandomize=True)
+@given(chance=st.randoms(use_true_random=False))
+def test_no_more_is_understood_than_the_least_that_is_stated(name: str, chance: Random) -> None:
+    with capture_logs():
+        CHECKS[name](chance, MODULES)
+
+
+@pytest.mark.parametrize(
+    ("name", "messages"), [("reading", 800), ("forecast", 150), ("answer", 200), ("request", 600), ("usage", 600)]
+)
+def test_the_same_over_many_messages_of_which_many_are_read(name: str, messages: int) -> None:
+    with capture_logs():
+        outcomes = Counter(CHECKS[name](Random(seed), MODULES) for seed in range(messages))
+    assert outcomes["accepted"] > messages / 10
+    assert outcomes["refused"] > messages / 10
