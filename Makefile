@@ -1,13 +1,17 @@
 # Gridroom. `make demo` runs the street, `make test` passes the tests; both set up what they need in .venv/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test foreign check bench fuzz docs clean
 
 PYTHON ?= $(shell scripts/find-python)
 VENV := .venv
 RUN := $(VENV)/.run-stamp
 DEV := $(VENV)/.dev-stamp
+FUZZ := $(VENV)/.fuzz-stamp
+TOOLS := $(VENV)/.tools-stamp
+NODE := tests/foreign/node_modules/.stamp
 WORKERS ?= 2
+SECONDS ?= 300
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,11 +32,30 @@ $(DEV): requirements/dev.txt $(RUN)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $(DEV)
 
+$(TOOLS): scripts/foreign-tools | $(VENV)/bin/python
+	@scripts/foreign-tools
+	@touch $(TOOLS)
+
+$(NODE): tests/foreign/package.json tests/foreign/package-lock.json | $(TOOLS)
+	@echo "fetching the npm packages that the tests talk with (once)"
+	@cd tests/foreign && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $(NODE)
+
+$(FUZZ): requirements/fuzz.txt $(DEV)
+	@echo "installing what the fuzzer needs (once)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/fuzz.txt \
+		|| echo "no atheris for this machine: fuzzing goes on without the guidance of coverage"
+	@touch $(FUZZ)
+
 demo: $(RUN) ## simulate a day on the street: ARGS="--seed 7 --evs 50 ..."
 	@$(VENV)/bin/gridroom demo $(ARGS)
 
-test: check ## lint, types, import rules and all tests
+test: check $(NODE) ## lint, types, import rules and all tests
 	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+foreign: $(DEV) $(NODE) ## talk with six foreign SOAP toolkits, gSOAP and JAX-WS among them
+	@scripts/foreign-tools all
+	@$(VENV)/bin/python -m pytest -o python_files='test_*.py compiled.py' $(ARGS) tests/foreign
 
 check: $(DEV) ## lint, types and import rules only
 	@$(VENV)/bin/ruff check .
@@ -43,9 +66,12 @@ check: $(DEV) ## lint, types and import rules only
 bench: $(DEV) ## measure speed against peers: ratios, outputs checked equal
 	@for file in benchmarks/bench_*.py; do $(VENV)/bin/python $$file || exit 1; done
 
+fuzz: $(FUZZ) ## break the readers at length: SECONDS=3600, ARGS="--target soap"
+	@PYTHONPATH=tests $(VENV)/bin/python -m fuzz --seconds $(SECONDS) $(ARGS)
+
 docs: $(DEV) ## build the documentation into docs/_build/html
 	@$(VENV)/bin/python -m sphinx -W -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 clean: ## remove the environment and what was built
-	@rm -rf $(VENV) docs/_build report
+	@rm -rf $(VENV) docs/_build report tests/foreign/node_modules

@@ -4,16 +4,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import structlog
 import typer
 from typer.testing import CliRunner, Result
 
-from gridroom import __version__
+from gridroom import __version__, xml
 from gridroom.cli import app
+from gridroom.oscp.v10 import soap
+from gridroom.oscp.v10.rows import explain
+from gridroom.storage import database
+from gridroom.storage.outbox import Outbox
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "oscp" / "v10" / "golden"
@@ -26,6 +32,7 @@ MESSAGES = {
     "6.5.1": "HeartbeatRequest",
     "6.5.2": "HeartbeatResponse",
 }
+SECOND = timedelta(seconds=1)
 WIDE = {"COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
 
 
@@ -56,6 +63,9 @@ def test_the_commands_are_these() -> None:
     assert {" ".join(path) for path in ALL} == {
         "",
         "decode",
+        "encode",
+        "wsdl",
+        "convert",
         "demo",
         "pki",
         "pki init",
@@ -64,9 +74,11 @@ def test_the_commands_are_these() -> None:
         "dso init",
         "dso run",
         "dso import",
+        "dso resume",
         "cso",
         "cso init",
         "cso run",
+        "cso resume",
         "station",
         "station init",
         "station run",
@@ -157,7 +169,7 @@ def test_there_is_a_golden_message_for_each_section() -> None:
         ("6.5.1", ">300<", ">soon<", "Envelope/Body/HeartbeatRequest/HeartBeatTimeInterval: an integer was expected"),
         ("6.5.1", "</s:Envelope>", "", "not well-formed XML: "),
         ("6.5.1", "<s:Envelope", "<!DOCTYPE a><s:Envelope", "DOCTYPE"),
-        ("6.5.1", "2003/05/soap-envelope", "2003/05/letter", "Envelope: a SOAP 1.2 Envelope was expected"),
+        ("6.5.1", "2003/05/soap-envelope", "2003/05/letter", "Envelope: only SOAP 1.2 is spoken here"),
         ("6.5.1", "HeartbeatRequest", "HeartattackRequest", "Envelope/Body"),
         (
             "6.1.1",
@@ -204,6 +216,140 @@ def test_decode_names_a_file_that_cannot_be_read(tmp_path: Path, name: str, told
     result = gridroom("decode", tmp_path / name)
     assert result.exit_code == 1
     assert result.stderr == f"gridroom: {tmp_path / name}: {told}\n"
+
+
+# -- decode --explain --------------------------------------------------------------------------------------------------
+
+
+def test_explain_tells_each_deviation_in_the_words_of_its_row() -> None:
+    result = gridroom("decode", "--explain", GOLDEN / "6.2.xml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "RequestAdjustedCapacityRequest from 8716892000005 to 8712423014022"
+    assert [line for line in lines if line.startswith("Row ")] == [
+        f"Row {number}: {explain(number).title}" for number in (11, 15)
+    ]
+    text = " ".join(result.stdout.split())
+    for number in (11, 15):
+        row = explain(number)
+        for words in (f"Says: {row.says}", f"Read: {row.read[0]}", f"Written: {row.written}", f"Why: {row.why}"):
+            assert words in text
+    assert "Here: Envelope/Body/RequestAdjustedCapacityRequest/Adjustment/CapacityBlock[1]/StartTime: time with" in text
+
+
+def test_explain_of_a_message_as_it_should_be_says_so() -> None:
+    result = gridroom("decode", "--explain", GOLDEN / "6.5.1.xml")
+    assert result.stdout.splitlines() == [
+        "HeartbeatRequest from 8712423014022 to 8712423222120",
+        "Nothing in it had to be tolerated.",
+    ]
+
+
+def test_explain_still_refuses_what_must_be_refused(tmp_path: Path) -> None:
+    file = tmp_path / "m.xml"
+    file.write_text((GOLDEN / "6.1.1.xml").read_text().replace("2015-04-09T00:15:00Z", "in a while"))
+    result = gridroom("decode", "--explain", file)
+    assert result.exit_code == 1
+    assert "ForecastedBlock[2]/StartTime: " in result.stderr
+
+
+# -- encode ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("section", ["6.1.1", "6.2", "6.3", "6.4", "6.5.1"])
+def test_encode_undoes_decode(section: str) -> None:
+    shown = gridroom("decode", GOLDEN / f"{section}.xml").stdout
+    written = gridroom("encode", "-", stdin=shown.encode())
+    assert (written.exit_code, written.stderr) == (0, "")
+    first, second = json.loads(shown), json.loads(gridroom("decode", "-", stdin=written.stdout_bytes).stdout)
+    assert list(first["body"]) == list(second["body"])
+    assert first["header"]["MessageID"] == second["header"]["MessageID"]
+
+
+def test_encode_fills_in_a_fresh_id_and_the_present_moment(tmp_path: Path) -> None:
+    file = tmp_path / "m.json"
+    parties = {"senderID": "cso", "receiverID": "dso"}
+    file.write_text(json.dumps({"message": "GetCapacityForecastRequest", "header": {"Parties": parties}, "body": {}}))
+    before = datetime.now(UTC)
+    made = []
+    for name in ("a.xml", "b.xml"):
+        result = gridroom("encode", file, "--out", tmp_path / name)
+        assert (result.exit_code, result.stdout) == (0, "")
+        made.append(soap.read((tmp_path / name).read_bytes()).header)
+    assert made[0].message_id != made[1].message_id
+    assert all(UUID(header.message_id).version == 4 for header in made)
+    assert all(header.date_time and timedelta(0) <= header.date_time - before + SECOND < 60 * SECOND for header in made)
+
+
+def test_encode_writes_for_the_peer_that_is_set(tmp_path: Path) -> None:
+    shown = gridroom("decode", GOLDEN / "6.1.1.xml").stdout.encode()
+    words = ("--set", "ends=exclusive", "--set", "to_url=https://there.example/?a=b")
+    written = gridroom("encode", "-", *words, stdin=shown).stdout
+    assert ">2015-04-09T00:15:00Z</EndTime>" in written
+    assert ">https://there.example/?a=b</To>" in written
+    answer = json.loads(gridroom("decode", GOLDEN / "6.5.2.xml").stdout)
+    answer["header"]["RelatesTo"] = "m"
+    for value, times in (("yes", 1), ("no", 0)):
+        out = gridroom("encode", "-", "--set", f"description={value}", stdin=json.dumps(answer).encode()).stdout
+        assert out.count("<Description>") == times
+
+
+@pytest.mark.parametrize("switch", ["phases=per-phase", "ends", "colour=red", "ends=never", "description=maybe"])
+def test_encode_names_a_switch_that_does_not_exist_or_has_no_such_value(switch: str) -> None:
+    result = gridroom("encode", "-", "--set", switch, stdin=b"{}")
+    assert result.exit_code == 2
+    assert "Invalid value for --set" in result.stderr
+
+
+def test_encode_of_what_cannot_be_written_is_one_line_with_its_place(tmp_path: Path) -> None:
+    document = json.loads(gridroom("decode", GOLDEN / "6.1.1.xml").stdout)
+    document["body"]["Forecast"][0]["ForecastedBlock"][3]["Capacity"][0]["Unit"] = "Wh"
+    result = gridroom("encode", "-", "-o", tmp_path / "m.xml", stdin=json.dumps(document).encode())
+    assert (result.exit_code, result.stdout) == (1, "")
+    place = "body.Forecast[0].ForecastedBlock[3].Capacity[0].Unit"
+    assert result.stderr == f"gridroom: {place}: expected one of A, W, kW\n"
+    assert not (tmp_path / "m.xml").exists()
+
+
+# -- wsdl --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", ["dso", "csp", "cp", "cs"])
+def test_wsdl_prints_one_document_that_needs_no_other(service: str) -> None:
+    result = gridroom("wsdl", service, "--url", "https://grid.example/oscp?a&b")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert xml.split(xml.parse(result.stdout_bytes).tag)[1] == "definitions"
+    assert 'location="https://grid.example/oscp?a&amp;b"' in result.stdout
+    assert "schemaLocation" not in result.stdout
+    assert "<xs:complexType" in result.stdout
+
+
+@pytest.mark.parametrize("service", ["dso", "csp", "cp", "cs"])
+def test_wsdl_writes_the_description_and_its_schema(tmp_path: Path, service: str) -> None:
+    result = gridroom("wsdl", service, "--url", "https://grid.example/oscp", "--out", tmp_path / "new")
+    files = [tmp_path / "new" / f"{service}.wsdl", tmp_path / "new" / f"{service}.xsd"]
+    assert result.stdout.splitlines() == [str(file) for file in files]
+    assert b'location="https://grid.example/oscp"' in files[0].read_bytes()
+    assert f'schemaLocation="{service}.xsd"'.encode() in files[0].read_bytes()
+    xml.Schema(files[1].read_bytes())
+
+
+def test_wsdl_describes_what_a_peer_of_another_profile_gets() -> None:
+    plain = gridroom("wsdl", "dso").stdout
+    other = gridroom("wsdl", "dso", "--set", "soap=1.1", "--set", "adjustment_first=no").stdout
+    assert ("wsdl/soap12/" in plain, "wsdl/soap12/" in other) == (True, False)
+    first = [
+        text.partition('name="RequestAdjustedCapacityResponse"')[2].split("<xs:element name=")[1]
+        for text in (plain, other)
+    ]
+    assert [one.split('"')[1] for one in first] == ["Adjustment", "Result"]
+
+
+@pytest.mark.parametrize("url", ["grid.example", "https://", "https://a b", "ftp://grid.example", "https://x/\x01"])
+def test_wsdl_names_an_address_that_is_none(url: str) -> None:
+    result = gridroom("wsdl", "dso", "--url", url)
+    assert result.exit_code == 2
+    assert "is no address like https://grid.example/oscp" in " ".join(result.stderr.split())
 
 
 # -- setting up --------------------------------------------------------------------------------------------------------
@@ -282,3 +428,17 @@ def test_an_empty_folder_cannot_run_and_the_missing_file_is_named(tmp_path: Path
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"gridroom: {tmp_path}")
     assert ".toml: No such file or directory" in line
+
+
+@pytest.mark.parametrize(("side", "party"), [("dso", "cso"), ("cso", "dso")])
+def test_what_a_peer_does_not_offer_is_resumed_by_the_operator(tmp_path: Path, side: str, party: str) -> None:
+    gridroom("pki", "init", tmp_path / "pki")
+    assert gridroom(side, "init", tmp_path / side, "--pki", tmp_path / "pki").exit_code == 0
+    nothing = gridroom(side, "resume", tmp_path / side, party)
+    assert (nothing.exit_code, nothing.stdout) == (1, f"{party}: nothing was stopped\n")
+    db = database.open(f"sqlite:///{tmp_path / side / side}.db", f"gridroom.{side}.migrations")
+    with db.transact() as tx:
+        Outbox(tx).stop(party, "Heartbeat", "no", datetime(2026, 1, 1, tzinfo=UTC))
+    db.close()
+    resumed = gridroom(side, "resume", tmp_path / side, party)
+    assert (resumed.exit_code, resumed.stdout) == (0, f"{party}: Heartbeat\n")
