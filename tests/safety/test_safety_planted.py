@@ -13,7 +13,7 @@ MODULES = Modules()
 MOST_MESSAGES = 2000
 
 AMOUNTS, AMPERE, SPANS = "oscp.v10.amounts", "oscp.v10.ampere", "oscp.v10.spans"
-BODIES, VALUES, TREE = "oscp.v10.bodies", "oscp.v10.values", "oscp.v10.tree"
+BODIES, CONTAINERS, VALUES, TREE = "oscp.v10.bodies", "oscp.v10.containers", "oscp.v10.values", "oscp.v10.tree"
 FORECASTS, ADJUSTMENTS, USAGE = "oscp.v10.forecasts", "oscp.v10.adjustments", "oscp.v10.usage"
 BOOK = "cso.book"
 
@@ -72,7 +72,7 @@ BUGS = [
         *("reading", VALUES, r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", r"(?:\d+(?:\.\d*)?|\.\d+)"),
     ),
     Bug("an unknown element may hide a limit", *("reading", TREE, "if name.lower() in AMOUNTS and", "if False and")),
-    Bug("the rest of a refused cable counts", *("request", BODIES, "if one.cable_id.strip() not in bad", "")),
+    Bug("the rest of a refused cable counts", *("request", CONTAINERS, "if one.cable_id.strip() not in bad", "")),
     Bug("a refused forecast has no effect", *("forecast", BOOK, "doubted=True", "doubted=False")),
     Bug(
         "unknown time has the older forecast alone",

@@ -12,7 +12,9 @@ from gridroom.oscp.v10.letters import Letter, Peer, letter
 from gridroom.oscp.v10.messages import DSO_NAMESPACE, HeartbeatRequest, UpdateAggregatedUsageResponse
 from gridroom.oscp.v10.messages import Result as Outcome
 from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
-from gridroom.oscp.v10.receiving import Reply
+from gridroom.oscp.v10.replying import (
+    Reply,
+)
 from oscp_samples import REQUEST, START, USAGE, written
 
 SOAP11 = "http://schemas.xmlsoap.org/soap/envelope/"

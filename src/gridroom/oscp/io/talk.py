@@ -17,7 +17,9 @@ from gridroom.oscp.io.server import serve
 from gridroom.oscp.v10 import wsdl
 from gridroom.oscp.v10.messages import Request, Response
 from gridroom.oscp.v10.peer import Again, Conversation, Delivered, GivenUp, Incoming, Peer, Reply
-from gridroom.oscp.v10.receiving import refuse_stranger
+from gridroom.oscp.v10.replying import (
+    refuse_stranger,
+)
 from gridroom.oscp.v10.soap import content_type
 
 Ask = Callable[[Request], Awaitable[Delivered | GivenUp]]

@@ -1,8 +1,6 @@
 """Reading the bodies of the five exchanges. Source: OSCP 1.0 sections 3.2.3 to 3.2.8; decisions: docs/deviations.md."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from gridroom import xml
 from gridroom.oscp.v10 import values
@@ -12,9 +10,9 @@ from gridroom.oscp.v10.amounts import (
     USAGE_BLOCK,
     Block,
     BlockReader,
-    Kind,
     ValueRefused,
 )
+from gridroom.oscp.v10.containers import Children, blocks_of, cable_ids, containers
 from gridroom.oscp.v10.messages import (
     Adjustment,
     CableUsage,
@@ -26,7 +24,6 @@ from gridroom.oscp.v10.messages import (
     HeartbeatRequest,
     HeartbeatResponse,
     Message,
-    Refusal,
     RequestAdjustedCapacityRequest,
     RequestAdjustedCapacityResponse,
     Result,
@@ -38,25 +35,16 @@ from gridroom.oscp.v10.messages import (
     UsageBlock,
 )
 from gridroom.oscp.v10.results import read_result
-from gridroom.oscp.v10.tree import Tree, fail, one, optional, text
-
-MAX_CABLE_ID = 200
-"""Longest CableId. [characters]"""
+from gridroom.oscp.v10.tree import Tree, fail, one, optional
 
 MAX_EMSP = 200
 """Longest EMSP. [characters]"""
-
-MAX_SHARING = 1000
-"""Most cables that share one Adjustment's blocks: a small message must not become a huge piece of work."""
 
 NEAR_AT_MOST = timedelta(minutes=30)
 """However long its blocks: the first of a forecast without zones starts no further from the header's DateTime.
 
 Less than the hour by which a clock is off that shows the local time of Central Europe. Source: decision 11.
 """
-
-OF_CABLE = frozenset({"Cable", "CableId", "Connection", "ConnectionReferenceId"})
-"""What names a cable in a container."""
 
 OF_HEADER = frozenset({"Parties", "senderID", "receiverID", "Priority", "DateTime"})
 """What the diagrams draw inside a body. Decision 23."""
@@ -70,13 +58,6 @@ FIELDS = {
     ("UpdateAggregatedUsage", True): frozenset({"Result"}),
 }
 """Fields of the bodies without containers, by operation and whether it is the answer."""
-
-Children = dict[str, list[xml.Element]]
-"""Children of an element by the specification's name."""
-
-T = TypeVar("T", bound=Forecast | Adjustment | CableUsage)
-Read = Callable[[xml.Element, Children, tuple[str, ...], BlockReader], list[T]]
-"""Reads the cable, or cables, of one container."""
 
 
 def read_body(tree: Tree, operation: str, answer: bool, body: xml.Element, made: datetime | None) -> Message:
@@ -109,7 +90,7 @@ def _read_request(tree: Tree, operation: str, body: xml.Element, children: Child
             return _forecast(tree, at, found, cables, reader, made)
 
         return UpdateCableCapacityForecastRequest(
-            *_containers(tree, "Forecast", FORECASTED_BLOCK, body, children, forecast)
+            *containers(tree, "Forecast", FORECASTED_BLOCK, body, children, forecast)
         )
     if operation == "RequestAdjustedCapacity":
 
@@ -119,12 +100,12 @@ def _read_request(tree: Tree, operation: str, body: xml.Element, children: Child
             return _adjustment(tree, at, found, cables, reader, answer=False)
 
         return RequestAdjustedCapacityRequest(
-            *_containers(tree, "Adjustment", CAPACITY_BLOCK, body, children, adjustment)
+            *containers(tree, "Adjustment", CAPACITY_BLOCK, body, children, adjustment)
         )
     if operation == "UpdateAggregatedUsage":
-        return UpdateAggregatedUsageRequest(*_containers(tree, "Usage", USAGE_BLOCK, body, children, _usage))
+        return UpdateAggregatedUsageRequest(*containers(tree, "Usage", USAGE_BLOCK, body, children, _usage))
     if operation == "GetCapacityForecast":
-        return GetCapacityForecastRequest(_cable_ids(tree, body, children))
+        return GetCapacityForecastRequest(cable_ids(tree, body, children))
     return HeartbeatRequest(
         _seconds(one(children, "HeartBeatTimeInterval", body)), _seconds(one(children, "ForecastTimeInterval", body))
     )
@@ -149,7 +130,7 @@ def _read_response(tree: Tree, operation: str, body: xml.Element, children: Chil
     del children["Result"]
     if not children:
         return RequestAdjustedCapacityResponse((), result)
-    granted, refused = _containers(tree, "Adjustment", CAPACITY_BLOCK, body, children, adjustment)
+    granted, refused = containers(tree, "Adjustment", CAPACITY_BLOCK, body, children, adjustment)
     return RequestAdjustedCapacityResponse(granted, result, refused)
 
 
@@ -160,113 +141,6 @@ def _bare_result(tree: Tree, body: xml.Element) -> Result:
     return Result(values.read_result_type(word) or ResultType.ERROR)
 
 
-def _containers(
-    tree: Tree, name: str, kind: Kind, body: xml.Element, children: Children, read: Read[T]
-) -> tuple[tuple[T, ...], tuple[Refusal, ...]]:
-    """Each container's cable read by itself: good ones, and refusals of the others."""
-    found = children.get(name, [])
-    bare = [key for key in children if key != name]
-    if found and bare:
-        fail(children[bare[0]][0], f"{bare[0]} must stand inside {name}")
-    if not found and not bare:
-        fail(body, f"{name} is missing", child=name)
-    if not found:
-        tree.note(36, body, f"no {name}, read as one")
-    reader = BlockReader(tree, kind)
-    good: list[T] = []
-    refused: list[Refusal] = []
-    for number, container in enumerate(found or [body], 1):
-        inside = tree.children(container) if found else children
-        cables: tuple[str, ...] = ()
-        reader.zoneless = False
-        try:
-            cables = _cables(tree, container, inside, several=bool(found) and name == "Adjustment")
-            _check_fields(tree, name, kind, container, inside)
-            good.extend(read(container, inside, cables, reader))
-        except ValueRefused as error:
-            at = f"{name}[{number}]" if len(found) > 1 else name
-            path = "/".join(
-                filter(None, (xml.path_of(body), at if found else "", xml.path_of(error.element, container)))
-            )
-            refused.extend(Refusal(cable, error.code, error.message, path) for cable in cables or ("",))
-    bad = {refusal.cable_id.strip() for refusal in refused}  # a cable refused in one container is refused in all
-    return tuple(one for one in good if one.cable_id.strip() not in bad), tuple(refused)
-
-
-def _check_fields(tree: Tree, holder: str, kind: Kind, container: xml.Element, inside: Children) -> None:
-    """Refuse the cable of a container that states an amount or a time where none belongs. Decision 1."""
-    own = {kind.block, "EMSP"} if holder == "Usage" else {kind.block}
-    for name, elements in inside.items():
-        if name not in OF_CABLE and name not in own and not tree.harmless(elements[0], name):
-            raise ValueRefused("UNKNOWN_FIELD", f"{name} does not belong here", elements[0])
-    if odd := tree.of_amount(container):
-        raise ValueRefused("UNKNOWN_FIELD", f"attribute {odd} does not belong here", container)
-
-
-def _cables(tree: Tree, container: xml.Element, inside: Children, *, several: bool) -> tuple[str, ...]:
-    """CableIds of a container, bare or in Cable."""
-    elements = list(inside.get("CableId", []))
-    if elements:
-        tree.note(36, elements[0], "CableId outside Cable")
-    for cable in inside.get("Cable", []):
-        elements.extend(_ids_in(tree, cable))
-    if not elements:
-        fail(container, "CableId is missing", child="Cable/CableId")
-    if len(elements) > 1 and not several:
-        fail(elements[1], "one cable may stand here")
-    if len(elements) > MAX_SHARING:
-        fail(container, f"at most {MAX_SHARING} cables may share the blocks of one Adjustment")
-    if len(elements) > 1:
-        tree.note(36, elements[1], "several cables in one Adjustment, its blocks hold for each")
-    ids: list[str] = []
-    for element in elements:
-        cable_id = xml.text_of(element)
-        if not 0 < len(cable_id) <= MAX_CABLE_ID:
-            raise ValueRefused("INVALID_CABLE", f"a CableId has 1 to {MAX_CABLE_ID} characters", element)
-        ids.append(cable_id)
-    return tuple(dict.fromkeys(ids))
-
-
-def _ids_in(tree: Tree, cable: xml.Element) -> list[xml.Element]:
-    inside = tree.children(cable)
-    for name, elements in inside.items():
-        if name not in OF_CABLE and not tree.harmless(elements[0], name):
-            fail(elements[0], f"{name} does not belong here")
-    found = inside.get("CableId")
-    if not found:
-        fail(cable, "CableId is missing", child="CableId")
-    return found
-
-
-def _cable_ids(tree: Tree, body: xml.Element, children: Children) -> tuple[str, ...]:
-    """Cables of a GetCapacityForecast; none means all, which is said where something else stands. Decision 21."""
-    elements = list(children.get("CableId", []))
-    if elements:
-        tree.note(21, elements[0], "CableId outside Cable")
-    for cable in children.get("Cable", []):
-        elements.extend(_ids_in(tree, cable))
-    if not elements and (len(body) or (body.text or "").strip(xml.SPACE)):
-        tree.note(21, body, "no cable is named, all are meant")
-    return tuple(dict.fromkeys(text(element, MAX_CABLE_ID) for element in elements))
-
-
-def _blocks(kind: Kind, container: xml.Element, inside: Children, reader: BlockReader) -> list[Block]:
-    """Every block of a container; structure is judged in all of them before a value refuses the cable."""
-    elements = inside.get(kind.block)
-    if not elements:
-        fail(container, f"{kind.block} is missing", child=kind.block)
-    blocks: list[Block] = []
-    refused: ValueRefused | None = None
-    for element in elements:
-        try:
-            blocks.append(reader.read(element))
-        except ValueRefused as error:
-            refused = refused or error
-    if refused is not None:
-        raise refused
-    return blocks
-
-
 def _forecast(
     tree: Tree,
     container: xml.Element,
@@ -275,18 +149,28 @@ def _forecast(
     reader: BlockReader,
     made: datetime | None,
 ) -> list[Forecast]:
-    blocks = _blocks(FORECASTED_BLOCK, container, inside, reader)
+    blocks = blocks_of(FORECASTED_BLOCK, container, inside, reader)
     if reader.zoneless:
-        first = min(block.start for block in blocks)
-        near = min(NEAR_AT_MOST, *(block.end - block.start for block in blocks))
-        if made is None or abs(first - made) > near:
-            reason = "times without zone, and the first block does not start within one block of the header's DateTime"
-            raise ValueRefused("INVALID_TIME", reason, container)
+        _check_zoneless(tree, container, inside, blocks, made)
     if not all(block.remaining for block in blocks):
         tree.note(3, container, "RemainingCapacity is absent, read as none available")
     connections = _connections(tree, container, inside)
     forecasted = tuple(ForecastedBlock(start, end, amounts, left) for start, end, amounts, left, _ in blocks)
     return [Forecast(cable, forecasted, connections) for cable in cables]
+
+
+def _check_zoneless(
+    tree: Tree, container: xml.Element, inside: Children, blocks: list[Block], made: datetime | None
+) -> None:
+    """Refuse times without zone that may be local ones. Decision 11."""
+    first, element = min(zip(blocks, inside["ForecastedBlock"], strict=True), key=lambda pair: pair[0].start)
+    start = one(tree.children(element), "StartTime", element)
+    if values.read_time(xml.text_of(start))[1] is not values.Zone.NONE:
+        raise ValueRefused("INVALID_TIME", "the first block names a zone and others do not", start)
+    near = min(NEAR_AT_MOST, *(block.end - block.start for block in blocks))
+    if made is None or abs(first.start - made) > near:
+        reason = "times without zone, and the first block does not start within one block of the header's DateTime"
+        raise ValueRefused("INVALID_TIME", reason, container)
 
 
 def _connections(tree: Tree, container: xml.Element, inside: Children) -> tuple[str, ...]:
@@ -309,7 +193,7 @@ def _adjustment(
     if answer and "CapacityBlock" not in inside:
         tree.note(16, container, "an Adjustment without CapacityBlock grants nothing")
         return [Adjustment(cable, ()) for cable in cables]
-    blocks = _blocks(CAPACITY_BLOCK, container, inside, reader)
+    blocks = blocks_of(CAPACITY_BLOCK, container, inside, reader)
     if not answer and any(block.remaining for block in blocks):
         tree.note(3, container, "RemainingCapacity in a request ignored")
     changes = tuple(
@@ -325,7 +209,7 @@ def _usage(container: xml.Element, inside: Children, cables: tuple[str, ...], re
     if emsp_element is not None and len(emsp) > MAX_EMSP:
         raise ValueRefused("INVALID_VALUE", f"an EMSP has at most {MAX_EMSP} characters", emsp_element)
     found: dict[str, list[UsageBlock]] = {}
-    for block in _blocks(USAGE_BLOCK, container, inside, reader):
+    for block in blocks_of(USAGE_BLOCK, container, inside, reader):
         if (emsp and block.emsp and block.emsp != emsp) or len(block.emsp) > MAX_EMSP:
             raise ValueRefused("INVALID_VALUE", "the EMSP of a block is not that of its Usage", container)
         usage = UsageBlock(block.start, block.end, block.amounts)

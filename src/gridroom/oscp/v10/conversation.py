@@ -15,13 +15,15 @@ from gridroom.oscp.v10.messages import Request, Response
 from gridroom.oscp.v10.receiving import (
     HeaderError,
     Incoming,
+    check_replay,
+    read_request,
+    replay_deviation,
+)
+from gridroom.oscp.v10.replying import (
     Reply,
     answer_type,
-    check_replay,
     is_remembered,
-    read_request,
     readdress,
-    replay_deviation,
     write_answer,
     write_fault,
 )

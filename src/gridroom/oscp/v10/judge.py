@@ -19,7 +19,13 @@ from gridroom.oscp.v10.messages import (
     Result,
     ResultType,
 )
-from gridroom.oscp.v10.receiving import CLOCK_AHEAD, OLDEST, result_of
+from gridroom.oscp.v10.receiving import (
+    CLOCK_AHEAD,
+    OLDEST,
+)
+from gridroom.oscp.v10.replying import (
+    result_of,
+)
 
 MAX_TRIES = 8
 """Tries of a letter in all; adjustments are bounded by their `expires` alone."""

@@ -1,7 +1,7 @@
 """One side of a conversation, without sockets: ids, priority, retry, replay answers, heartbeat watch.
 
-The door to the five rooms behind it: `letters` (what we send), `receiving` (what comes in), `judge` (what an answer
-means), `watch` (is the DSO alive) and `conversation` (all of it in memory).
+The door to the rooms behind it: `letters` (what we send), `receiving` (what comes in), `replying` (what goes back),
+`judge` (what an answer means), `watch` (is the DSO alive) and `conversation` (all of it in memory).
 """
 
 from gridroom.oscp.v10.conversation import Conversation, Memory, Remembered
@@ -22,18 +22,20 @@ from gridroom.oscp.v10.receiving import (
     OLDEST,
     HeaderError,
     Incoming,
-    Reply,
-    answer_type,
     check_replay,
     digest_of,
     family_of,
+    read_request,
+    replay_deviation,
+)
+from gridroom.oscp.v10.replying import (
+    Reply,
+    answer_type,
     fault_status,
     fault_type,
     is_remembered,
-    read_request,
     readdress,
     refuse_stranger,
-    replay_deviation,
     result_of,
     write_answer,
     write_fault,

@@ -70,6 +70,14 @@ def zoneless(made: datetime, *edges: datetime) -> Envelope:
     return soap.read(text.replace(f"{START:%Y-%m-%dT%H:%M:%S}.000Z", f"{made:%Y-%m-%dT%H:%M:%S}.000Z").encode())
 
 
+def test_a_first_block_with_a_zone_proves_nothing_for_the_others() -> None:
+    blocks = tuple(ForecastedBlock(START + n * QUARTER, START + (n + 1) * QUARTER, AMOUNT, LEFT) for n in range(3))
+    text = written(UpdateCableCapacityForecastRequest((Forecast("C1", blocks),)))
+    (refusal,) = refusals(soap.read(text.replace("10:30:00Z", "10:30:00").encode()))
+    assert refusal.code == "INVALID_TIME"
+    assert refusal.path.endswith("ForecastedBlock[1]/StartTime")
+
+
 class TestAForecastWithoutZones:
     """Its first block must start within one block of the header's DateTime."""
 

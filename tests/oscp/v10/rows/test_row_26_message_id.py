@@ -23,7 +23,13 @@ from gridroom.oscp.v10.messages import (
     Result,
     UpdateAggregatedUsageResponse,
 )
-from gridroom.oscp.v10.receiving import Incoming, Reply, family_of
+from gridroom.oscp.v10.receiving import (
+    Incoming,
+    family_of,
+)
+from gridroom.oscp.v10.replying import (
+    Reply,
+)
 from oscp_messages import HEARTBEAT, OK
 from oscp_samples import HEADER, REQUEST, START, USAGE, fault, read, rows, written
 

@@ -16,7 +16,16 @@ from gridroom.oscp.v10.judge import Again, Delivered, judge
 from gridroom.oscp.v10.letters import Peer, is_ean, letter
 from gridroom.oscp.v10.messages import DSO_NAMESPACE, Fault
 from gridroom.oscp.v10.profile import PeerProfile
-from gridroom.oscp.v10.receiving import HeaderError, Incoming, read_request, refuse_stranger, write_answer, write_fault
+from gridroom.oscp.v10.receiving import (
+    HeaderError,
+    Incoming,
+    read_request,
+)
+from gridroom.oscp.v10.replying import (
+    refuse_stranger,
+    write_answer,
+    write_fault,
+)
 from oscp_messages import ASK, HEARTBEAT, OK
 from oscp_samples import ANSWER, HEADER, START, changed, fault, written
 

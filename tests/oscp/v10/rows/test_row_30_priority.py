@@ -8,7 +8,12 @@ from gridroom.oscp.errors import LocalError
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.letters import DEFAULT_PRIORITY, Peer, letter
 from gridroom.oscp.v10.messages import CSP_NAMESPACE, OPERATIONS, HeartbeatResponse, Request, Result, operation_of
-from gridroom.oscp.v10.receiving import read_request, write_answer
+from gridroom.oscp.v10.receiving import (
+    read_request,
+)
+from gridroom.oscp.v10.replying import (
+    write_answer,
+)
 from oscp_messages import HEARTBEAT, REQUESTS, named
 from oscp_samples import FORECAST, HEADER, REQUEST, START, USAGE, changed, fault, read, rows, written
 

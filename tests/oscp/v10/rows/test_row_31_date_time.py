@@ -9,7 +9,14 @@ from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.judge import Delivered, judge
 from gridroom.oscp.v10.letters import Peer, letter
 from gridroom.oscp.v10.messages import CSP_NAMESPACE, DSO_NAMESPACE, Request
-from gridroom.oscp.v10.receiving import HeaderError, Incoming, read_request, write_fault
+from gridroom.oscp.v10.receiving import (
+    HeaderError,
+    Incoming,
+    read_request,
+)
+from gridroom.oscp.v10.replying import (
+    write_fault,
+)
 from oscp_messages import ASK, HEARTBEAT, OK
 from oscp_samples import START, changed, fault, read, rows, written
 

@@ -11,7 +11,12 @@ from gridroom.oscp.v10.letters import Peer, letter
 from gridroom.oscp.v10.messages import CSP_NAMESPACE, Fault, HeartbeatResponse, Result
 from gridroom.oscp.v10.names import FAULT_ACTION, SOAP11, SOAP12, content_type
 from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
-from gridroom.oscp.v10.receiving import Reply, fault_status, fault_type, write_fault
+from gridroom.oscp.v10.replying import (
+    Reply,
+    fault_status,
+    fault_type,
+    write_fault,
+)
 from oscp_messages import ASK, HEARTBEAT, OK
 from oscp_samples import FORECAST, START, changed, read, written
 

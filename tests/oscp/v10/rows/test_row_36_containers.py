@@ -2,7 +2,7 @@
 
 import pytest
 
-from gridroom.oscp.v10.bodies import MAX_SHARING
+from gridroom.oscp.v10.containers import MAX_SHARING
 from gridroom.oscp.v10.messages import Adjustment, Message, RequestAdjustedCapacityRequest
 from oscp_messages import named
 from oscp_samples import FORECAST, GRANT, REQUEST, USAGE, fault, read, refusals, rows, written
