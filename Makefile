@@ -1,7 +1,7 @@
 # Gridroom. `make demo` runs the street, `make test` passes the tests; both set up what they need in .venv/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test foreign check bench fuzz docs clean
+.PHONY: help demo test coverage foreign check bench fuzz docs clean
 
 PYTHON ?= $(shell scripts/find-python)
 VENV := .venv
@@ -12,6 +12,7 @@ TOOLS := $(VENV)/.tools-stamp
 NODE := tests/foreign/node_modules/.stamp
 WORKERS ?= 2
 SECONDS ?= 300
+PROTOCOLS := tests/oscp tests/ocpp16 tests/ocpp201 tests/ocpp_draft20 tests/safety src/gridroom/oscp src/gridroom/ocpp
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,8 +51,12 @@ $(FUZZ): requirements/fuzz.txt $(DEV)
 demo: $(RUN) ## simulate a day on the street: ARGS="--seed 7 --evs 50 ..."
 	@$(VENV)/bin/gridroom demo $(ARGS)
 
-test: check $(NODE) ## lint, types, import rules and all tests
-	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+test: check $(NODE) $(if $(ARGS),,coverage) ## lint, types, import rules and all tests: ARGS="-k row_14" picks some
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(or $(ARGS),$(PROTOCOLS:%=--ignore=%))
+
+coverage: $(DEV) ## the protocols' own tests; lines and branches of oscp/ and ocpp/ reached, at least 98 %
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist worksteal $(PROTOCOLS) --cov=gridroom.oscp --cov=gridroom.ocpp \
+		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=98
 
 foreign: $(DEV) $(NODE) ## talk with six foreign SOAP toolkits, gSOAP and JAX-WS among them
 	@scripts/foreign-tools all
