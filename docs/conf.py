@@ -1,6 +1,7 @@
 """Sphinx: the pages of this folder, written in Markdown, and the reference, made from the code's own docstrings."""
 
 from importlib.metadata import version as _version
+from typing import Any
 
 project = "Gridroom"
 author = "the Gridroom developers"
@@ -35,3 +36,23 @@ toc_object_entries_show_parents = "hide"
 html_theme = "furo"
 html_title = f"Gridroom {release}"
 html_show_sourcelink = False
+
+# Napoleon takes what stands before a colon in the first line about a constant or property for its type. Ours have no
+# types there, so it gets a first line of another kind, which is taken away again behind it.
+_FIRST = ["..", ""]
+
+
+def _before(_app: Any, what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    if what in ("attribute", "data", "property"):
+        lines[:0] = _FIRST
+
+
+def _behind(_app: Any, what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
+    if what in ("attribute", "data", "property") and lines[:2] == _FIRST:
+        del lines[:2]
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx. Napoleon has the priority 500."""
+    app.connect("autodoc-process-docstring", _before, priority=400)
+    app.connect("autodoc-process-docstring", _behind, priority=600)

@@ -5,6 +5,7 @@ python examples/tiny_dso.py PKI PORT URL-OF-THE-CSO
 
 import asyncio
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from gridroom.oscp import v10
 from gridroom.oscp.io import talking
-from gridroom.oscp.v10.answers import adjusted
+from gridroom.oscp.v10.answers import Ask, Assigned, adjusted
 from gridroom.oscp.v10.blocks import forecast_blocks
 from gridroom.security import tls
 from gridroom.timegrid import QUARTER, floor, index
@@ -25,21 +26,21 @@ spare = np.full((3, 192), 400)  # what is left for whoever asks
 wanted = asyncio.Event()
 
 
-def assign(cable: str, span: v10.Span) -> tuple[list[int], list[int]]:
-    a, b = index(span.start, START), -index(START, span.end)
-    if not 0 <= a < b <= 192:
-        return [0, 0, 0], [0, 0, 0]
-    most = int(spare[:, a:b].min())
-    given = [min(wish or 0, most) for wish in span.amounts]  # what is given back is below zero, and always taken
-    limits[:, a:b] = (limits[:, a:b] + np.array(given)[:, None]).clip(0)
-    spare[:, a:b] -= max(0, *given)
-    return given, [most - max(0, *given)] * 3
+def assign(cable: str, asked: Sequence[Ask]) -> Iterator[Assigned]:
+    for span in (one.span for one in asked):
+        a, b = index(span.start, START), -index(START, span.end)
+        most = int(spare[:, a:b].min()) if 0 <= a < b <= 192 else 0
+        given = [min(wish or 0, most) for wish in span.amounts]  # what is given back is below zero, and always taken
+        if 0 <= a < b <= 192:
+            limits[:, a:b] = (limits[:, a:b] + np.array(given)[:, None]).clip(0)
+            spare[:, a:b] -= max(0, *given)
+        yield given, [most - max(0, *given)] * 3
 
 
 def handle(incoming: v10.Incoming) -> v10.Response:
     print(body := incoming.envelope.body, flush=True)
     if isinstance(body, v10.RequestAdjustedCapacityRequest):
-        return adjusted(body, {"cable-1": v10.CableTerms()}, assign, CSO.profile)
+        return adjusted(body, {"cable-1": v10.CableTerms()}, assign, CSO.profile)[0]
     if isinstance(body, v10.UpdateAggregatedUsageRequest):
         return v10.UpdateAggregatedUsageResponse(v10.Result.success())
     wanted.set()  # after GetCapacityForecast the forecast follows as a message of its own

@@ -57,6 +57,7 @@ class Change:
     taken: int
     promised: Ints = field(default_factory=blank)  # what the DSO granted, whether or not its answer has come
     answered_at: datetime | None = None
+    reached: bool = False  # whether the DSO has read it
 
 
 @dataclass
@@ -70,6 +71,7 @@ class Trader(Cso):
         stated: The forecast in force, made at `made`.
         late: Forecasts that are still under way to it, or repeated by the network: (made, limits).
         changes: Its own changes that the forecast in force does not contain.
+        told: All forecasts since the last one that it acknowledged, lost ones too, with what was granted since.
     """
 
     line: str = "good"
@@ -78,22 +80,26 @@ class Trader(Cso):
     made: datetime = AGES_AGO
     late: list[tuple[datetime, Ints]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    told: list[Ints] = field(default_factory=list)
 
     def receive(self, data: bytes) -> tuple[int | None, bytes, float | None]:
         envelope = soap.read(data)
         self.dead, self.deaf = self.line == "dead", self.line == "deaf"
         made = envelope.header.date_time or AGES_AGO
+        forecast = isinstance(envelope.body, UpdateCableCapacityForecastRequest)
+        if isinstance(envelope.body, UpdateCableCapacityForecastRequest):
+            limits = grid(forecast_spans(envelope.body.forecasts[0], CableTerms())[0])
+            self.told.append(limits)
         if made > self.clock.now() + LATE:
             return None, b"dated far ahead of our clock", None
-        if not self.dead and isinstance(envelope.body, UpdateCableCapacityForecastRequest):
+        if not self.dead and forecast:
             if self.line in ("refusing", "busy"):
                 return self.refuse(data)
-            spans, _, _ = forecast_spans(envelope.body.forecasts[0], CableTerms())
-            limits = grid(spans)
             if self.line == "delaying":
                 self.late.append((made, limits))
                 return None, b"nothing came back in time", None
             self.take(made, limits)
+            self.told = self.told if self.deaf else [limits]
         return super().receive(data)
 
     def refuse(self, data: bytes) -> tuple[int | None, bytes, float | None]:
@@ -131,6 +137,14 @@ class Trader(Cso):
             if made > self.made:
                 kept = [one for one in self.changes if one.answered_at is None or made <= one.answered_at]
                 most = np.maximum(most, self._using(limits, kept))
+        return most
+
+    def promised(self) -> Ints:
+        """The most that it was told, whether or not it came, and before what it gives back, shape (3, BLOCKS). [0.01 A]
+
+        The DSO cannot know that a letter is lost, or that less is used than it said.
+        """
+        most: Ints = np.maximum.reduce([self.may_hold(), *self.told])
         return most
 
     @staticmethod
@@ -185,9 +199,12 @@ class Market(World):
         if isinstance(reply, Fault):
             return  # dated too far ahead, after the clock was set back
         assert isinstance(reply.body, RequestAdjustedCapacityResponse)
+        good = deltas_count(reply.body.result)
+        granted = grid(answer_spans(change.asked, reply.body.adjustments[0], CableTerms(), granted=good)[0])
+        if not change.reached:
+            change.reached, trader.told = True, [one + np.maximum(granted, 0) for one in trader.told]
         if trader.taken == change.taken:  # a grant counts only if no forecast has come since the request was sent
-            good = deltas_count(reply.body.result)
-            change.promised = grid(answer_spans(change.asked, reply.body.adjustments[0], CableTerms(), granted=good)[0])
+            change.promised = granted
         if answered:
             change.answered_at = max(reply.header.date_time or AGES_AGO, change.letter.date_time)
 
@@ -198,7 +215,7 @@ class Market(World):
         present = max(0, (self.true - MONDAY) // QUARTER)
         too_much = (total > np.maximum(self.total, available))[:, present:]
         assert not too_much.any(), f"{total[:, present:][too_much]} of {available[:, present:][too_much]}"
-        self.total = total
+        self.total = sum((trader.promised() for trader in self.traders.values()), blank())
 
 
 def template(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """What a message of chapter 4, OCPP 1.6 or 2.0.1 allows at a moment, reckoned from the documents and exactly.
 
-For the tests of conversions: shares no code with what it judges. A limit is the current of each phase at 230 V.
+For the tests of conversions: shares no code with what it judges. A limit is the current of each phase, where a power
+is what it is at 253 V: the least that it can be.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 from gridroom.ocpp.draft20.values import ChargingSchedulePeriod, SetChargingProfileRequest
 
-V = 230
+V = 253
 CYCLES = {"Daily": timedelta(days=1), "Weekly": timedelta(days=7)}
 
 

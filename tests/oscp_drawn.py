@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -47,10 +48,18 @@ def words(longest: int) -> st.SearchStrategy[str]:
 seconds = st.integers(0, 10**8).map(lambda s: START + timedelta(seconds=s))
 instants = st.integers(0, 10**11).map(lambda ms: START + timedelta(milliseconds=ms))
 cents = st.integers(-(10**12), 10**12).map(lambda c: Decimal(c).scaleb(-2))
-phases = st.sampled_from([None, 1, 2, 3])
-capacities = st.lists(st.builds(ValueType, cents, st.sampled_from(["A", "W", "kW"]), phases), min_size=1, max_size=3)
-usages = st.lists(
-    st.builds(ValueType, cents, st.sampled_from(["A", "W", "kW", "Wh", "kWh"]), phases), min_size=1, max_size=6
+phases = st.just([None]) | st.lists(st.sampled_from([1, 2, 3]), min_size=1, max_size=3, unique=True)
+
+
+@st.composite
+def amounts(draw: st.DrawFn, *units: str) -> list[ValueType]:
+    """One amount without Phase, or one for each of some phases, in any of the units."""
+    return [ValueType(draw(cents), draw(st.sampled_from(units)), phase) for phase in draw(phases)]
+
+
+capacities = amounts("A", "W", "kW")
+usages = st.lists(st.sampled_from(["A", "W", "kW", "Wh", "kWh"]), min_size=1, max_size=3, unique=True).flatmap(
+    lambda units: st.tuples(*map(amounts, units)).map(lambda each: [value for values in each for value in values])
 )
 
 
@@ -86,6 +95,15 @@ results = st.builds(
 )
 
 
+def apart(found: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Those blocks that do not overlap one before them."""
+    kept: list[Any] = []
+    for one in found:
+        if all(one.end <= other.start or other.end <= one.start for other in kept):
+            kept.append(one)
+    return tuple(kept)
+
+
 def some(strategy: st.SearchStrategy[object], least: int = 1) -> st.SearchStrategy[tuple[object, ...]]:
     return st.lists(strategy, min_size=least, max_size=3).map(tuple)
 
@@ -94,15 +112,19 @@ cables = words(200)
 messages = st.one_of(
     st.builds(
         UpdateCableCapacityForecastRequest,
-        some(st.builds(Forecast, cables, some(blocks()), some(words(50), 0))),
+        some(st.builds(Forecast, cables, some(blocks()).map(apart), some(words(50), 0))),
     ),
-    st.builds(RequestAdjustedCapacityRequest, some(st.builds(Adjustment, cables, some(changes(granted=False))))),
     st.builds(
-        RequestAdjustedCapacityResponse, some(st.builds(Adjustment, cables, some(changes(granted=True))), 0), results
+        RequestAdjustedCapacityRequest, some(st.builds(Adjustment, cables, some(changes(granted=False)).map(apart)))
+    ),
+    st.builds(
+        RequestAdjustedCapacityResponse,
+        some(st.builds(Adjustment, cables, some(changes(granted=True)).map(apart)), 0),
+        results,
     ),
     st.builds(
         UpdateAggregatedUsageRequest,
-        some(st.builds(CableUsage, cables, some(used()), st.none() | words(50))),
+        some(st.builds(CableUsage, cables, some(used()).map(apart), st.none() | words(50))),
     ),
     st.builds(GetCapacityForecastRequest, st.lists(cables, unique=True, max_size=3).map(tuple)),
     st.builds(HeartbeatRequest, st.integers(1, 10**8), st.integers(1, 10**8)),

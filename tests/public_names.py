@@ -25,8 +25,8 @@ def module_of(file: Path) -> str:
 
 
 def files() -> list[Path]:
-    """Modules of the protocols, and what they stand on."""
-    found = [file for name in ("oscp", "ocpp") for file in (SOURCE / "gridroom" / name).rglob("*.py")]
+    """Modules of the protocols, what they stand on, and what every program over TLS needs."""
+    found = [file for name in ("oscp", "ocpp", "security") for file in (SOURCE / "gridroom" / name).rglob("*.py")]
     public = [file for file in found if not file.stem.startswith("_") or file.stem == "__init__"]
     return sorted([*public, SOURCE / "gridroom" / "xml.py", SOURCE / "gridroom" / "timegrid.py"])
 

@@ -1,5 +1,6 @@
 """The command `gridroom`: its help, its small tools, and what it says when it cannot."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -218,6 +219,50 @@ def test_decode_names_a_file_that_cannot_be_read(tmp_path: Path, name: str, told
     assert result.stderr == f"gridroom: {tmp_path / name}: {told}\n"
 
 
+HEARTBEAT = (GOLDEN / "6.5.1.xml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "data", "told"),
+    [
+        ("decode -", b" \n", "there is nothing to read, it is empty"),
+        ("encode -", b"", "there is nothing to read, it is empty"),
+        ("convert - --to 1.6", b"", "there is nothing to read, it is empty"),
+        ("decode -", gzip.compress(HEARTBEAT), "this is gzip; unpack it first with gunzip"),
+        ("encode -", gzip.compress(b"{}"), "this is gzip; unpack it first with gunzip"),
+        ("decode -", b'{"message": 1}', "this is JSON, and XML is read here; `gridroom encode` makes XML of it"),
+        ("encode -", HEARTBEAT, "this is XML, and JSON is read here; `gridroom decode` makes JSON of it"),
+    ],
+)
+def test_what_is_given_to_the_wrong_command_is_told_what_it_is(words: str, data: bytes, told: str) -> None:
+    result = gridroom(*words.split(), stdin=data)
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"gridroom: {told}\n")
+
+
+def test_decode_sends_a_message_of_chapter_4_to_convert() -> None:
+    result = gridroom("decode", HERE / "ocpp_draft20" / "samples" / "plan.xml")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("; it belongs to chapter 4: `gridroom convert FILE --to 1.6` reads those\n")
+    assert "chapter 4" not in gridroom("decode", "-", stdin=HEARTBEAT.replace(b"Heartbeat", b"Other")).stderr
+
+
+def test_decode_speaks_of_the_document_in_its_own_words() -> None:
+    late = gridroom("decode", "-", stdin=HEARTBEAT.replace(b"</soap:Body>", b"\n</soap:Bodies>")).stderr
+    assert "mismatch" in late
+    assert "<string>" not in late
+    long = gridroom("decode", "-", stdin=HEARTBEAT.replace(b">300<", b">" + b"3" * 11_000_000 + b"<")).stderr
+    assert long == "gridroom: a text, name or attribute is longer than 10 MB, the most that is read\n"
+
+
+def test_decode_reads_soap_1_1_and_says_so() -> None:
+    shown = gridroom("decode", GOLDEN / "6.4.xml").stdout.encode()
+    written = gridroom("encode", "-", "--set", "soap=1.1", stdin=shown).stdout_bytes
+    result = gridroom("decode", "-", stdin=written)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert [one["row"] for one in json.loads(result.stdout)["deviations"]] == [32]
+    assert "Row 32: " in gridroom("decode", "--explain", "-", stdin=written).stdout
+
+
 # -- decode --explain --------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +288,36 @@ def test_explain_of_a_message_as_it_should_be_says_so() -> None:
         "HeartbeatRequest from 8712423014022 to 8712423222120",
         "Nothing in it had to be tolerated.",
     ]
+
+
+def test_explain_of_a_fault_tells_its_code_and_its_reason() -> None:
+    said = {"Code": "Sender", "Subcode": "IdentityMismatch", "Reason": "who are you?"}
+    fault = json.dumps({"message": "Fault", "header": {"RelatesTo": "m-1"}, "body": said}).encode()
+    written = gridroom("encode", "-", stdin=fault).stdout_bytes
+    told = gridroom("decode", "--explain", "-", stdin=written).stdout.splitlines()
+    assert told == ["Fault: Sender, IdentityMismatch", "  Reason:  who are you?", "  About:   m-1"]
+    short = {"message": "Fault", "header": {}, "body": {"Code": "Receiver", "Reason": "busy"}}
+    written = gridroom("encode", "-", stdin=json.dumps(short).encode()).stdout_bytes
+    told = gridroom("decode", "--explain", "-", stdin=written).stdout.splitlines()
+    assert told == ["Fault: Receiver", "  Reason:  busy", "  About:   it does not say"]
+
+
+def test_explain_never_breaks_a_path() -> None:
+    narrow = CliRunner(env=WIDE | {"COLUMNS": "40"}).invoke(app, ["decode", "--explain", str(GOLDEN / "6.2.xml")])
+    path = "Envelope/Body/RequestAdjustedCapacityRequest/Adjustment/CapacityBlock[1]/StartTime:"
+    assert path in narrow.stdout.split()
+    assert sum(len(line) > 40 and len(line.split()) > 2 for line in narrow.stdout.splitlines()[1:]) == 0
+
+
+def test_explain_of_very_many_deviations_is_short() -> None:
+    begin, _, rest = (GOLDEN / "6.1.1.xml").read_text().partition("<Forecast>")
+    block = rest[rest.index("<ForecastedBlock>") : rest.index("</ForecastedBlock>")] + "</ForecastedBlock>"
+    each = (f"<Forecast><Cable><CableId>C{n}</CableId></Cable>{block * 100}</Forecast>" for n in range(30))
+    data = f"{begin}{''.join(each)}{rest[rest.rindex('</Forecast>') + len('</Forecast>') :]}".encode()
+    told = gridroom("decode", "--explain", "-", stdin=data).stdout
+    assert told.count("  Here:") == 11
+    assert "ForecastedBlock[2]: cable C0: block repeated, counted once (99 times)" in " ".join(told.split())
+    assert "  Here:    … and 20 more, see `gridroom decode` without --explain\n" in told
 
 
 def test_explain_still_refuses_what_must_be_refused(tmp_path: Path) -> None:
@@ -294,11 +369,47 @@ def test_encode_writes_for_the_peer_that_is_set(tmp_path: Path) -> None:
         assert out.count("<Description>") == times
 
 
-@pytest.mark.parametrize("switch", ["phases=per-phase", "ends", "colour=red", "ends=never", "description=maybe"])
-def test_encode_names_a_switch_that_does_not_exist_or_has_no_such_value(switch: str) -> None:
-    result = gridroom("encode", "-", "--set", switch, stdin=b"{}")
-    assert result.exit_code == 2
-    assert "Invalid value for --set" in result.stderr
+NOT_HERE = "decides what is said, not how one message is written; here soap, ends, success_code, description, "
+
+
+def refusal_of(*words: str) -> str:
+    """Why a switch is refused, in one line without the frame around it."""
+    result = gridroom(*words, stdin=b"{}")
+    assert (result.exit_code, result.stdout) == (2, "")
+    told = " ".join(result.stderr.replace("│", " ").split())
+    assert "Invalid value for --set: " in told
+    return told.partition("Invalid value for --set: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("switch", "told"),
+    [
+        ("phases=per-phase", f"phases {NOT_HERE}"),
+        ("shape=merged", f"shape {NOT_HERE}"),
+        ("heartbeat=no", f"heartbeat {NOT_HERE}"),
+        ("ends", "'ends' is no name=value with a switch of a peer profile: soap, phases, "),
+        ("colour=red", "'colour=red' is no name=value with a switch of a peer profile: soap, phases, "),
+        ("ends=never", "ends is inclusive or exclusive, not 'never'"),
+        ("description=maybe", "description is yes or no, not 'maybe'"),
+        ("soap=1.3", "soap is 1.2 or 1.1, not '1.3'"),
+    ],
+)
+def test_encode_says_why_a_switch_is_refused_and_what_it_may_be(switch: str, told: str) -> None:
+    assert refusal_of("encode", "-", "--set", switch).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("service", "switch", "told"),
+    [
+        ("dso", "ends=exclusive", "ends does not change this WSDL; only soap or adjustment_first do"),
+        ("csp", "phases=per-phase", "phases does not change this WSDL; only soap or adjustment_first do"),
+        ("cp", "soap=1.1", "soap does not change this WSDL; nothing does"),
+        ("cs", "adjustment_first=no", "adjustment_first does not change this WSDL; nothing does"),
+        ("dso", "soap=2", "soap is 1.2 or 1.1, not '2'"),
+    ],
+)
+def test_wsdl_refuses_a_switch_that_changes_nothing(service: str, switch: str, told: str) -> None:
+    assert refusal_of("wsdl", service, "--set", switch).startswith(told)
 
 
 def test_encode_of_what_cannot_be_written_is_one_line_with_its_place(tmp_path: Path) -> None:
@@ -350,6 +461,32 @@ def test_wsdl_names_an_address_that_is_none(url: str) -> None:
     result = gridroom("wsdl", "dso", "--url", url)
     assert result.exit_code == 2
     assert "is no address like https://grid.example/oscp" in " ".join(result.stderr.split())
+
+
+# -- convert ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [b'[2, "1", "BootNotification", {"chargePointVendor": "x"}]', b"[3, 1, {}]", b"plan"])
+def test_convert_of_another_message_lists_those_that_are_converted(data: bytes) -> None:
+    result = gridroom("convert", "-", "--to", "2.0.1", stdin=data)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith(
+        "; what is converted: SetChargingProfile, MeterValues, and TransactionEvent of OCPP 2.0.1\n"
+    )
+
+
+def test_convert_of_a_wrong_field_names_the_field_only() -> None:
+    result = gridroom("convert", "-", "--to", "2.0.1", stdin=b'{"connectorId": "x", "csChargingProfiles": {}}')
+    assert result.exit_code == 1
+    assert "what is converted" not in result.stderr
+
+
+@pytest.mark.parametrize(("length", "code"), [(255, 0), (256, 2), (300, 2)])
+def test_an_identity_that_nobody_would_read_is_refused(length: int, code: int) -> None:
+    payload = gridroom("convert", HERE / "ocpp_draft20" / "samples" / "plan.xml", "--to", "1.6").stdout.encode()
+    result = gridroom("convert", "-", "--to", "draft20", "--identity", "x" * length, stdin=payload)
+    assert result.exit_code == code
+    assert ("at most 255 characters" in result.stderr) == (code == 2)
 
 
 # -- setting up --------------------------------------------------------------------------------------------------------

@@ -136,6 +136,8 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> Element:
     except (etree.XMLSyntaxError, ValueError) as error:
         if "Excessive depth" in str(error):  # the parser's own bound, above ours
             raise XmlError(f"elements are nested deeper than {limits.max_depth}") from error
+        if "XML_PARSE_HUGE" in str(error):
+            raise XmlError("a text, name or attribute is longer than 10 MB, the most that is read") from error
         raise XmlError(f"not well-formed XML: {_one_line(error)}") from error
     if root is None or root.getroottree().docinfo.internalDTD is not None:
         raise XmlError("a DOCTYPE is not allowed")
@@ -178,7 +180,8 @@ def _scan(data: bytes, max_elements: int) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).replace(" , ", ", ")
+    text = getattr(error, "msg", None) or str(error)  # lxml's str() adds a file name, which is always "<string>"
+    return " ".join(text.split()).replace(" , ", ", ")
 
 
 def _growing(data: bytes) -> Iterator[tuple[bytes, bool]]:

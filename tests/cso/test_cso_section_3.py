@@ -5,10 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from gridroom.cso import oscp10, planning, service
 from gridroom.cso.app import MIGRATIONS
@@ -230,9 +228,11 @@ def test_what_had_to_be_tolerated_in_an_answer_is_counted(office: Office) -> Non
 # -- heartbeat, silence, NOT IMPLEMENTED ------------------------------------------------------------------------------
 
 
-def beats(office: Office, interval: int = 300) -> None:
+def beats(office: Office, interval: int = 300, age: timedelta = timedelta()) -> None:
     with office.db.transact() as tx:
-        service.receive_heartbeat(Store(tx), office.market, "dso", HeartbeatRequest(interval, 900), office.now)
+        service.receive_heartbeat(
+            Store(tx), office.market, "dso", office.now - age, HeartbeatRequest(interval, 900), office.now
+        )
 
 
 def asks(office: Office) -> list[str]:
@@ -244,6 +244,20 @@ def asks(office: Office) -> list[str]:
             outbox.put(one)
             outbox.delivered(one, answer_to(one, GetCapacityForecastResponse(YES), made=office.now), office.now)
     return [one.party for one in found]
+
+
+def test_a_heartbeat_that_comes_late_proves_only_what_was_when_it_was_made(office: Office) -> None:
+    office.hears(forecast(10, "c1", "c2"))
+    beats(office)
+    office.now = NOON + 23 * 60 * MINUTE
+    beats(office, age=22 * 60 * MINUTE + 59 * MINUTE)
+    assert "dso" in asks(office)
+    beats(office, age=5 * MINUTE)
+    with office.db.transact() as tx:
+        assert Store(tx).watch("dso").last == office.now  # type: ignore[union-attr]
+    beats(office, age=-5 * MINUTE)
+    with office.db.transact() as tx:
+        assert Store(tx).watch("dso").last == office.now  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("interval", "silent_after"), [(300, 10), (60, 2), (86_400, 30)])
@@ -298,19 +312,3 @@ def test_a_dso_that_wants_no_reports_gets_none(office: Office, monkeypatch: pyte
         Outbox(tx).stop("dso", "UpdateAggregatedUsage", "no", NOON)
         letters = service.report(store, office.market, office.now, office.ids)
     assert {one.party for one in letters} <= {"other"}
-
-
-def test_what_was_known_of_dsos_that_grant_nothing_moves_with_the_database(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/cso.db"
-    db = database.open(url, MIGRATIONS)
-    with db.transact() as tx:
-        for table in ("stopped", "clocks", "waits"):
-            tx.execute(sa.text(f"DROP TABLE {table}"))
-        tx.execute(sa.text("UPDATE alembic_version SET version_num = 'cso_0001'"))
-        Store(tx).save_fact("no-adjustments:dso", True)
-    again = database.open(url, MIGRATIONS)
-    with again.transact() as tx:
-        assert [one[:2] for one in Outbox(tx).stopped()] == [("dso", "RequestAdjustedCapacity")]
-        assert Store(tx).fact("no-adjustments:dso", bool) is None
-    again.close()
-    db.close()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import typer
 
+from fuzz.__main__ import NAMES as NAMES_OF_TARGETS
 from gridroom import cli
 from gridroom.oscp.errors import LocalError
 from gridroom.oscp.v10.profile import PeerProfile
@@ -117,6 +118,26 @@ def test_every_command_is_documented() -> None:
     assert [command for command in commands if not re.search(rf"{command}\b", text)] == []
 
 
+def test_no_command_about_toolkits_writes_over_the_files_of_another() -> None:
+    text = (DOCS / "foreign.md").read_text().replace("\\\n", " ")
+    commands = re.findall(r"^gridroom wsdl (\w+) (.*)$", text, re.MULTILINE)
+    assert len(commands) == 3
+    assert all("--url " in words for _, words in commands)
+    assert len({(service, words.partition("--out ")[2]) for service, words in commands}) == 3
+
+
+def test_the_targets_of_the_fuzzer_are_all_told() -> None:
+    told = re.findall(r"^\| ([`a-z, ]+) \|", (DOCS / "security.md").read_text(), re.MULTILINE)
+    assert tuple(re.findall(r"`(\w+)`", " ".join(told))) == NAMES_OF_TARGETS
+
+
+def test_what_is_only_built_is_not_promised_as_a_page() -> None:
+    for page in (ROOT / "README.md", DOCS / "library.md"):
+        text = page.read_text()
+        at = text.index("api/index.md)")
+        assert "make docs" in text[at : at + 200]
+
+
 def test_no_file_names_the_machine_it_was_written_on() -> None:
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
@@ -136,10 +157,19 @@ def test_the_pages_build_without_a_warning_and_describe_every_public_name(tmp_pa
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     environment = pickle.loads((tmp_path / "environment.pickle").read_bytes())
+    assert [found for page in sorted((tmp_path / "api").glob("*.doctree")) for found in _types(page)] == []
     described = set(environment.domaindata["py"]["objects"])
     public = {one.full for file in files() for one in names(file)}
     assert len(public) > 400
     assert sorted(public - described) == []
+
+
+def _types(page: Path) -> list[str]:
+    """Texts that Sphinx took for the type of a constant or property, because they have a colon; none is one."""
+    tree = pickle.loads(page.read_bytes())
+    named = [one for one in tree.findall() if type(one).__name__ == "field_name"]
+    assert named or page.stem in ("index", "oscp")
+    return [one.parent.astext() for one in named if one.astext() == "Type"]
 
 
 def _homes() -> tuple[Path, ...]:

@@ -2,6 +2,7 @@
 
 import ast
 import io
+import re
 import subprocess
 import sys
 import tokenize
@@ -14,6 +15,7 @@ import pytest
 
 from gridroom.cso import setup as cso_setup
 from gridroom.dso import setup as dso_setup
+from gridroom.oscp import v10
 from gridroom.security import pki
 from offices_online import free_ports
 from terminals import PATIENCE_S, Terminal, gridroom, until
@@ -84,6 +86,21 @@ def test_decode_tells_limits_and_what_was_tolerated() -> None:
     assert lines[1] == "Amsterdam 09 00:00 to 09 00:15: 24.00 24.00 24.00 A on L1 L2 L3"
     told = run("decode.py", GOLDEN / "6.3.xml").splitlines()
     assert any(line.startswith("row 11, times without a zone: ") for line in told)
+
+
+@pytest.mark.parametrize("section", ["6.1.1", "6.1.2", "6.2", "6.3", "6.4", "6.5.1", "6.5.2"])
+def test_decode_tells_the_deviations_that_gridroom_decode_tells(section: str) -> None:
+    told = re.findall(r"^row (\d+), ", run("decode.py", GOLDEN / f"{section}.xml"), re.MULTILINE)
+    shown = v10.as_json(v10.read_any((GOLDEN / f"{section}.xml").read_bytes()))["deviations"]
+    assert {int(row) for row in told} == {one["row"] for one in shown}
+
+
+def test_decode_tells_what_was_used_and_what_a_fault_says(tmp_path: Path) -> None:
+    assert "SP2 09 07:45 to 09 08:00: ? ? ? and 16.00 in all, A on L1 L2 L3\n" in run("decode.py", GOLDEN / "6.3.xml")
+    (tmp_path / "fault.xml").write_bytes(v10.write_fault(v10.RemoteError("busy", sender=False)))
+    command = [sys.executable, str(EXAMPLES / "decode.py"), str(tmp_path / "fault.xml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Fault from the Receiver: busy\n")
 
 
 def test_build_writes_a_forecast_and_reads_its_answer() -> None:

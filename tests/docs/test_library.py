@@ -15,7 +15,9 @@ from terminals import PATIENCE_S
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "library.md").read_text()
 BLOCKS = [block for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) if "pip install" not in block]
-SHOWN = [line for block in BLOCKS for line in block.splitlines() if line.strip() and not line.startswith("$ ")]
+SHOWN = [line for block in BLOCKS for line in block.splitlines() if line.strip(" …") and not line.startswith("$ ")]
+
+END = "-- end of a command --"
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
     for known, free in zip(("8700", "8711"), free_ports(2), strict=True):
         assert known in script
         script = script.replace(known, str(free))
+    script = script.replace("\n", f"\necho '{END}'\n") + f"\necho '{END}'"
     script = f"set -e\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}\ncat dso.log\n"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
@@ -46,6 +49,16 @@ def test_the_commands_of_the_page_print_what_it_shows(printed: str) -> None:
     assert len(SHOWN) > 8
     lines = iter(printed.splitlines())
     assert [line for line in SHOWN if line not in lines] == []  # each one after the one before
+
+
+def test_an_output_is_shown_whole_or_its_beginning_ends_in_dots(printed: str) -> None:
+    shown = [part for block in BLOCKS for part in re.split(r"^\$ .*\n", block, flags=re.MULTILINE)[1:]]
+    outputs = printed.split(f"{END}\n")
+    assert len(outputs) == len(shown) + 1  # behind the last one comes dso.log
+    for part, output in zip(shown, outputs[:-1], strict=True):
+        lines, real = ([line for line in text.splitlines() if line.strip()] for text in (part, output))
+        cut = bool(lines) and lines[-1].strip() == "…"
+        assert not lines or (lines[:-1] == real[: len(lines) - 1] and len(real) >= len(lines) if cut else lines == real)
 
 
 def test_the_page_tells_every_error() -> None:

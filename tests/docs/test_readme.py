@@ -21,7 +21,8 @@ def test_the_lines_of_python_decode_a_forecast() -> None:
 
 def test_the_five_commands_of_the_protocol_work(tmp_path: Path) -> None:
     section = (ROOT / "README.md").read_text().partition("## Use the protocol alone")[2].partition("\n## ")[0]
-    (block,) = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    setting_up, block = re.findall(r"```console\n(.*?)```", section, re.DOTALL)
+    assert ". .venv/bin/activate" in setting_up
     commands = [line.removeprefix("$ ") for line in block.splitlines()]
     assert len(commands) == 5
     for name in ("examples", "tests"):

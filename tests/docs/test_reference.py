@@ -17,6 +17,7 @@ CITES = re.compile(
 OURS = {
     *("LocalError", "RemoteError", "AnswerError", "HeaderError", "CableRefused", "ValueRefused", "XmlError"),
     *("PayloadError", "RulesError", "NotConnectedError", "NoAnswerError", "CallRefusedError", "BrokenAnswerError"),
+    "PkiError",
 }
 REFUSING = {"fail": "RemoteError", "refused": "CableRefused"}
 """Functions whose only purpose is an error."""

@@ -6,22 +6,17 @@ OSCP 1.0 section 3.2.5; "reductions before raises" and "adjustments" of docs/dev
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from chance import Pick, by_hypothesis, by_seed
+from dso_faults import FAULTS
 from dso_market import Market, template
 from dso_office import CABLE, QUARTER, ask
-from gridroom.dso import allocation, backup, oscp10
-from gridroom.dso.allocation import Division
-from gridroom.dso.store import Store
 from gridroom.oscp.v10.messages import (
     CableUsage,
     GetCapacityForecastRequest,
@@ -29,255 +24,166 @@ from gridroom.oscp.v10.messages import (
     UsageBlock,
     ValueType,
 )
-from gridroom.storage import inbox
-from gridroom.storage.columns import Ints
-from gridroom.storage.outbox import Outbox
 from gridroom.timegrid import floor
 
-PARTIES = st.sampled_from(["north", "south"])
-FATES = st.sampled_from(["answered", "answered", "answer lost", "lost"])
-LINES = st.sampled_from(["good", "good", "good", "dead", "deaf", "delaying", "refusing", "busy"])
+PARTIES = ("north", "south")
+FATES = ("answered", "answered", "answer lost", "lost")
+GOOD = ("good",)
+LINES = ("good", "good", "good", "good", "dead", "deaf", "delaying", "refusing", "busy")
+BAD = ("dead", "deaf", "delaying", "refusing", "busy")
+LOADS = (10, 40, 60, 130, 150, 190, 210)
+MORE, LESS = (5, 30, 80, 150), (-5, -30, -60)
+NOTHING = tuple(ValueType(Decimal(0), unit, phase) for unit in ("A", "Wh") for phase in (1, 2, 3))
 
 
-class Trade(RuleBasedStateMachine):
-    """A market hour or two, by chance."""
+class Trade(Market):
+    """Whatever can happen, by chance; a move is a step or a little story."""
 
-    file: ClassVar[Path]
-
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, template: Path) -> None:
         self.folder = Path(tempfile.mkdtemp())
-        self.market = Market(self.folder, self.file)
-
-    def teardown(self) -> None:
-        self.market.close()
-        shutil.rmtree(self.folder)
-
-    @initialize()
-    def first_forecasts(self) -> None:
-        asyncio.run(self.market.dso.publish(self.market.clock.time))
-
-    @rule(
-        load=st.integers(2, 21).map(lambda tens: 10 * tens),
-        minutes=st.sampled_from([5, 10, 15]),
-        lines=st.tuples(LINES, LINES),
-        duty=st.sampled_from(["publish", "publish", "watch", "post"]),
-    )
-    def time_passes(self, load: int, minutes: int, lines: tuple[str, str], duty: str) -> None:
-        self.market.go(timedelta(minutes=minutes))
-        self.market.measure(load)
-        for trader, line in zip(self.market.traders.values(), lines, strict=True):
-            trader.line = line
-        asyncio.run(getattr(self.market.dso, duty)(self.market.clock.time))
-
-    @rule(
-        party=PARTIES,
-        amount=st.one_of(st.integers(-80, 80), st.tuples(*[st.integers(-60, 60)] * 3)),
-        first=st.integers(0, 3),
-        blocks=st.integers(1, 6),
-        fate=FATES,
-    )
-    def somebody_asks(
-        self, party: str, amount: int | tuple[float, float, float], first: int, blocks: int, fate: str
-    ) -> None:
-        self._ask(party, amount, first, blocks, fate)
-
-    @rule(party=PARTIES, what=st.sampled_from(["arrive", "again", "again, lost", "forecast", "restart", "post"]))
-    def something_happens(self, party: str, what: str) -> None:
-        market, trader = self.market, self.market.traders[party]
-        match what:
-            case "arrive":  # what was under way to a CSO
-                trader.arrive()
-            case "again" | "again, lost":
-                for change in [one for one in trader.changes if one.answered_at is None]:
-                    market.deliver(trader, change, answered=what == "again")
-            case "forecast":
-                market.say(party, GetCapacityForecastRequest())
-            case "restart":
-                market.restart()
-            case "post":
-                asyncio.run(market.dso.post(market.clock.time))
-
-    @rule(which=st.integers(0, 2), minutes=st.sampled_from([-40, -3, 0, 0, 3, 40]))
-    def a_clock_steps(self, which: int, minutes: int) -> None:
-        """The DSO's, or a CSO's."""
-        self.market.set(which, timedelta(minutes=minutes))
-
-    def _ask(self, party: str, amount: int | tuple[float, float, float], first: int, blocks: int, fate: str) -> None:
-        start = floor(self.market.traders[party].clock.now()) + first * QUARTER
-        self.market.ask(party, ask(amount, start, blocks), heard=fate != "lost", answered=fate == "answered")
-
-    @invariant()
-    def nothing_is_promised_that_is_not_there(self) -> None:
-        self.market.check()
-
-
-@pytest.fixture(scope="module")
-def trade(tmp_path_factory: pytest.TempPathFactory) -> type[Trade]:
-    Trade.file = template(tmp_path_factory.mktemp("market"))
-    return Trade
-
-
-def run(machine: type[Trade], examples: int, *, steps: int = 30) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
-def test_at_every_moment_the_csos_together_hold_no_more_than_was_there(trade: type[Trade]) -> None:
-    run(trade, 16)
-
-
-# -- what a broken build does, step by step ----------------------------------------------------------------------------
-
-
-class Story(Market):
-    """A market whose steps are told; nothing may be promised that is not there after each of them."""
-
-    def quarter(self, load: int, *, south: str = "good", north: str = "good", minutes: int = 15) -> None:
-        """Time passes, the homes use so much [A], forecasts go out over these lines."""
-        self.go(timedelta(minutes=minutes))
-        self.measure(load, 900)
-        start = floor(self.true) - QUARTER
-        nothing = tuple(ValueType(Decimal(0), unit, phase) for unit in ("A", "Wh") for phase in (1, 2, 3))
-        report = UpdateAggregatedUsageRequest((CableUsage(CABLE, (UsageBlock(start, start + QUARTER, nothing),)),))
-        for party in self.traders:
-            self.say(party, report)
-        self.traders["north"].line, self.traders["south"].line = north, south
+        super().__init__(self.folder, template)
         asyncio.run(self.dso.publish(self.clock.time))
         self.check()
 
-    def asks(self, party: str, amount: int, *, fate: str = "answered") -> None:
-        """A CSO asks for more [A] in the coming hour, or gives back."""
-        start = floor(self.true) + QUARTER
-        self.ask(party, ask(amount, start, 4), heard=fate != "lost", answered=fate == "answered")
+    def close(self) -> None:
+        super().close()
+        shutil.rmtree(self.folder)
+
+    def move(self, pick: Pick) -> None:
+        getattr(self, pick(MOVES))(pick)
+
+    def quarter(self, pick: Pick) -> None:
+        self._quarter(pick, pick(LOADS), LINES)
+
+    def minutes(self, pick: Pick) -> None:
+        """Less than a block: an overload is looked for, or what waits is sent."""
+        self.go(timedelta(minutes=5))
+        self.measure(pick(LOADS))
+        self._lines(pick, LINES)
+        asyncio.run(getattr(self.dso, pick(("watch", "post")))(self.clock.time))
         self.check()
 
-    def again(self, party: str) -> None:
-        """Its requests without an answer arrive once more."""
+    def request(self, pick: Pick) -> None:
+        self._ask(pick, pick(PARTIES), pick((MORE, LESS)), FATES)
+
+    def rivals(self, pick: Pick) -> None:
+        """Both hold what they were told, and both want what is left."""
+        self._quarter(pick, pick(LOADS), GOOD)
+        for party in pick((PARTIES, PARTIES[::-1])):
+            self._ask(pick, party, MORE, FATES)
+
+    def again(self, pick: Pick) -> None:
+        """What had no answer comes once more; what was under way arrives."""
+        for party in PARTIES:
+            self._again(pick, party)
+
+    def homes_take_the_cable(self, pick: Pick) -> None:
+        """Somebody was granted more; now less is there, but not everybody hears of it; then somebody asks."""
+        if pick((True, False)):
+            self._ask(pick, pick(PARTIES), MORE, ("answered",))
+        load = pick((130, 150, 190))
+        for lines in pick(((LINES, BAD), (BAD,), (GOOD, BAD))):
+            self._quarter(pick, load, lines)
+        self._ask(pick, pick(PARTIES), MORE, FATES)
+
+    def homes_come_and_go(self, pick: Pick) -> None:
+        """A raise is sent over bad lines, a reduction follows, and a raise again."""
+        for load in (pick((130, 150)), 10, pick((130, 150)), pick((130, 150)), 60):
+            self._quarter(pick, load, LINES)
+
+    def give_back(self, pick: Pick) -> None:
+        """Somebody gives back, perhaps more than once over bad lines; another takes what is there."""
+        party, other = pick((PARTIES, PARTIES[::-1]))
+        self._ask(pick, party, LESS, FATES)
+        for _ in range(pick((0, 1, 2))):
+            self._again(pick, party)
+        self._ask(pick, other, MORE, FATES)
+
+    def wrong_clock(self, pick: Pick) -> None:
+        """One or two clocks step between a forecast and what follows, and are set right, mostly."""
+        if pick((True, False)):
+            self._quarter(pick, pick(LOADS), ("delaying", "delaying", "good"))
+        for which in pick(((0,), (1,), (2,), (0, 1), (0, 2))):
+            self.set(which, timedelta(minutes=pick((-40, -4, -3, 3, 40))))
+        self.check()
+        for _ in range(pick((1, 2))):
+            getattr(self, pick(("request", "give_back", "give_back", "again", "minutes")))(pick)
+        for party in PARTIES:
+            self._again(pick, party)
+        for which in pick(((0, 1, 2), (0, 1, 2), (0,), ())):
+            self.set(which, timedelta(0))
+        self.check()
+
+    def housekeeping(self, pick: Pick) -> None:
+        """The DSO restarts, or a CSO asks for its forecasts."""
+        if pick((True, False)):
+            self.restart()
+        else:
+            self.say(pick(PARTIES), GetCapacityForecastRequest())
+            asyncio.run(self.dso.post(self.clock.time))
+        self.check()
+
+    def _quarter(self, pick: Pick, load: int, lines: tuple[str, ...]) -> None:
+        """A block passes, the homes use so much [A], forecasts go out over such lines."""
+        self.go(QUARTER)
+        self.measure((load, load, pick((load, 20))), 900)
+        start = floor(self.true) - QUARTER
+        report = UpdateAggregatedUsageRequest((CableUsage(CABLE, (UsageBlock(start, start + QUARTER, NOTHING),)),))
+        for party in pick((PARTIES, PARTIES, ())):
+            self.say(party, report)
+        self._lines(pick, lines)
+        asyncio.run(self.dso.publish(self.clock.time))
+        self.check()
+
+    def _lines(self, pick: Pick, lines: tuple[str, ...]) -> None:
+        for trader in self.traders.values():
+            trader.line = pick(lines)
+
+    def _ask(self, pick: Pick, party: str, amounts: tuple[int, ...], fates: tuple[str, ...]) -> None:
+        """For all phases, or for each its own."""
+        amount = pick(amounts)
+        each: int | tuple[float, float, float] = amount
+        if pick((False, False, True)):
+            each = (amount, pick(amounts), pick((0, *MORE, *LESS)))
+        start = floor(self.traders[party].clock.now()) + pick((0, 1, 1, 2)) * QUARTER
+        fate = pick(fates)
+        self.ask(party, ask(each, start, pick((1, 2, 4))), heard=fate != "lost", answered=fate == "answered")
+        self.check()
+
+    def _again(self, pick: Pick, party: str) -> None:
         trader = self.traders[party]
         for change in [one for one in trader.changes if one.answered_at is None]:
-            self.deliver(trader, change, answered=False)
-        self.check()
+            self.deliver(trader, change, answered=pick((True, False)))
+            self.check()
+        if pick((True, False)):
+            trader.arrive()
+            self.check()
 
 
-def the_homes_take_the_cable(story: Story, south: str) -> None:
-    story.quarter(130, south=south)
-    story.quarter(130, south=south)
-    story.asks("north", 80)
+MOVES = (
+    *("quarter", "request", "rivals", "homes_take_the_cable", "give_back", "wrong_clock"),
+    *("homes_come_and_go", "minutes", "again", "housekeeping"),
+)
+
+RUNS = 20
 
 
-def one_cannot_be_reached(story: Story) -> None:
-    the_homes_take_the_cable(story, "dead")
+def world(file: Path) -> Callable[[], Trade]:
+    return lambda: Trade(file)
 
 
-def one_refuses_its_forecasts(story: Story) -> None:
-    the_homes_take_the_cable(story, "refusing")
+@pytest.fixture(scope="module")
+def trade(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Trade]:
+    return world(template(tmp_path_factory.mktemp("market")))
 
 
-def one_gives_back_and_hears_no_answer(story: Story) -> None:
-    story.asks("north", -30, fate="answer lost")
-    story.again("north")
-    story.again("north")
-    story.asks("south", 150)
+def test_at_every_moment_the_csos_together_hold_no_more_than_was_there(trade: Callable[[], Trade]) -> None:
+    by_hypothesis(trade, 16, 12)
+    by_seed(trade, RUNS, 12)
 
 
-def one_took_a_raise_and_its_answer_was_lost(story: Story) -> None:
-    story.quarter(130)
-    story.quarter(130)
-    story.quarter(10, south="deaf")
-    for load in (150, 150, 60, 60):
-        story.quarter(load, south="dead")
-
-
-def a_clock_is_set_back_between_a_forecast_and_an_answer(story: Story) -> None:
-    story.quarter(40, south="delaying")
-    story.set(0, timedelta(minutes=-3))
-    story.set(2, timedelta(minutes=-4))  # the CSO's own clock does not save it
-    story.asks("south", -30)
-    story.traders["south"].arrive()
-    story.asks("north", 150)
-
-
-REAL_ROOM, REAL_DROP = backup.room, Outbox.drop
-
-
-def others_do_not_count(available: Ints, division: Division, _held: Ints, *rest: int) -> backup.Room:
-    return REAL_ROOM(available, division, division.allotment, *rest)
-
-
-def forgets_what_was_tried(outbox: Outbox, party: str, subjects: Iterable[str], now: datetime) -> list[str]:
-    every = [one.message_id for one in outbox.waiting(party)]
-    REAL_DROP(outbox, party, subjects, now)
-    return every
-
-
-STORIES: dict[str, tuple[Callable[[Story], None], object, str, object]] = {
-    "a grant is given without looking at what others hold": (
-        one_cannot_be_reached,
-        backup,
-        "room",
-        others_do_not_count,
-    ),
-    "raises go before reductions": (
-        one_took_a_raise_and_its_answer_was_lost,
-        allocation,
-        "sendable",
-        lambda _available, target, _held, _doubtful: target,
-    ),
-    "a forecast that was refused counts as taken": (
-        one_refuses_its_forecasts,
-        oscp10,
-        "_taken",
-        lambda cables, _result: cables,
-    ),
-    "a retry acts twice": (
-        one_gives_back_and_hears_no_answer,
-        inbox,
-        "_remember",
-        lambda _tx, _incoming, reply, _now: reply,
-    ),
-    "a forecast that was tried and replaced is forgotten": (
-        one_took_a_raise_and_its_answer_was_lost,
-        Outbox,
-        "drop",
-        forgets_what_was_tried,
-    ),
-    "an answer bears an older DateTime than a forecast made before it": (
-        a_clock_is_set_back_between_a_forecast_and_an_answer,
-        Store,
-        "after",
-        lambda _store, _party, now: now,
-    ),
-}
-
-
-@pytest.fixture
-def story(trade: type[Trade], tmp_path: Path) -> Iterator[Story]:
-    one = Story(tmp_path, trade.file)
-    asyncio.run(one.dso.publish(one.clock.time))
-    one.check()
-    yield one
-    one.close()
-
-
-@pytest.mark.parametrize("fault", STORIES)
-def test_a_good_build_promises_nothing_that_is_not_there(fault: str, story: Story) -> None:
-    STORIES[fault][0](story)
-
-
-@pytest.mark.parametrize("fault", STORIES)
-def test_a_broken_build_is_caught(fault: str, story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell, target, name, instead = STORIES[fault]
-    monkeypatch.setattr(target, name, instead)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_chance_finds_a_broken_build(fault: str, trade: Callable[[], Trade], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*FAULTS[fault])
     with pytest.raises(AssertionError):
-        tell(story)
+        by_seed(trade, RUNS, 12)

@@ -131,7 +131,7 @@ def test_a_report_fills_only_the_cells_it_covers() -> None:
         [200, UNKNOWN, UNKNOWN],
         [300, UNKNOWN, UNKNOWN],
     ]
-    assert energy_cells(spans, START, 3, BLOCK)[0].tolist() == [7, 3, NOT_MEASURED]
+    assert energy_cells(spans, START, 3, BLOCK)[0].tolist() == [6, 3, NOT_MEASURED]
 
 
 loads = arrays(np.int64, (3, 5), elements=st.integers(-30_000, 60_000) | st.just(NOT_MEASURED))

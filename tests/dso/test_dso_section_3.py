@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 from dso_office import CABLE, MONDAY, QUARTER, World, ask, configuration, request
 from gridroom.dso import app
 from gridroom.dso.measurements import Reading, read_csv
-from gridroom.dso.store import USAGES
+from gridroom.dso.store import SENT, USAGES
+from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.messages import (
     CableUsage,
     Detail,
@@ -32,6 +33,7 @@ from gridroom.oscp.v10.messages import (
     ResultType,
     UpdateAggregatedUsageRequest,
     UpdateAggregatedUsageResponse,
+    UpdateCableCapacityForecastRequest,
     UsageBlock,
     ValueType,
 )
@@ -49,9 +51,13 @@ def world() -> Iterator[World]:
     world.close()
 
 
-def two_cables() -> World:
+def several_cables(n: int) -> World:
     first = msgspec.to_builtins(configuration().cable[0])
-    return World(cable=[first, first | {"id": OTHER}])
+    return World(cable=[first | {"id": f"cable-{k}"} for k in range(1, n + 1)])
+
+
+def two_cables() -> World:
+    return several_cables(2)
 
 
 def publish(world: World) -> None:
@@ -245,6 +251,39 @@ def test_one_bad_block_refuses_its_cable_and_the_good_one_is_kept() -> None:
     world.close()
 
 
+def test_a_cable_with_two_emsps_is_one_cable(world: World) -> None:
+    """One bad part refuses it, it is named once, and nothing of it is kept."""
+    world.clock.time = MONDAY + QUARTER
+    parts = usage(MONDAY, emsp="a", A=3).usages + usage(MONDAY + QUARTER, emsp="b", A=3).usages
+    answer = world.say("north", UpdateAggregatedUsageRequest(parts))
+    assert isinstance(answer, Envelope)
+    assert isinstance(answer.body, UpdateAggregatedUsageResponse)
+    told = [(one.level, one.message[:9]) for one in answer.body.result.details]
+    assert told == [(Level.ERROR, f"{CABLE}: "), (Level.INFO, "0 cables ")]
+    assert used(world, "a") == UNKNOWN
+    both = usage(MONDAY, emsp="a", A=3).usages + usage(MONDAY, emsp="b", A=4).usages
+    world.say("north", UpdateAggregatedUsageRequest(both))
+    assert (used(world, "a"), used(world, "b")) == (300, 400)
+
+
+# -- the horizon -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("minutes", [0, 31, 45])
+def test_a_forecast_told_again_reaches_24_hours_too(world: World, minutes: int) -> None:
+    """Also when a publish was missed: row 14 asks for 24 hours from the first block."""
+    world.clock.time = MONDAY + timedelta(minutes=1)
+    publish(world)
+    world.clock.time += timedelta(minutes=minutes)
+    world.say("north", GetCapacityForecastRequest())
+    asyncio.run(world.dso.post(world.clock.time))
+    body = world.csos["north"].forecasts()[-1].body
+    assert isinstance(body, UpdateCableCapacityForecastRequest)
+    blocks = body.forecasts[0].blocks
+    assert blocks[0].start <= world.clock.time < blocks[0].end
+    assert blocks[-1].end - blocks[0].start >= timedelta(days=1)
+
+
 # -- Heartbeat ---------------------------------------------------------------------------------------------------------
 
 
@@ -303,6 +342,94 @@ def test_what_a_cso_does_not_offer_it_gets_no_more_until_the_operator_says_so(tm
     world.clock.time += QUARTER
     publish(world)
     assert len(world.csos["north"].heard) == heard + 2
+    world.close()
+
+
+def test_who_offers_no_forecasts_is_not_promised_one(world: World) -> None:
+    """GetCapacityForecast is answered with SUCCESS only where forecasts follow."""
+    north = world.csos["north"]
+    north.result = Result(ResultType.NOT_IMPLEMENTED)
+    publish(world)
+    north.result, heard = Result.success(), len(north.heard)
+    answer = world.say("north", GetCapacityForecastRequest()).body.result  # type: ignore[union-attr]
+    assert (answer.type, [one.code for one in answer.details]) == (ResultType.NOT_ALLOWED, ["NOT_OFFERED"])
+    asyncio.run(world.dso.post(world.clock.time))
+    assert len(north.heard) == heard
+    with world.db.transact() as tx:
+        Outbox(tx).resume("north")
+    assert world.say("north", GetCapacityForecastRequest()).body.result.type is ResultType.SUCCESS  # type: ignore[union-attr]
+    asyncio.run(world.dso.post(world.clock.time))
+    assert len(north.forecasts()) == 2
+
+
+# -- forecasts that newer ones replace -------------------------------------------------------------------------------
+
+
+def forecasts_waiting(world: World) -> list[tuple[int, list[str]]]:
+    """Tries and cables of each forecast message that waits for its answer."""
+    with world.db.transact() as tx:
+        store = world.dso._store(tx)
+        waiting = [one for one in Outbox(tx).waiting("north") if one.operation == "UpdateCableCapacityForecast"]
+        return [(one.attempts, sorted(store.cables_in(one.message_id))) for one in waiting]
+
+
+def asks_for(world: World, *cables: str) -> None:
+    assert world.say("north", GetCapacityForecastRequest(cables)).body.result.type is ResultType.SUCCESS  # type: ignore[union-attr]
+
+
+def test_a_forecast_that_was_tried_is_not_tried_again_once_newer_ones_hold_all_its_cables() -> None:
+    world = several_cables(3)
+    publish(world)
+    north = world.csos["north"]
+    north.dead = True
+    asks_for(world, CABLE, "cable-3")
+    asyncio.run(world.dso.post(world.clock.time))
+    assert forecasts_waiting(world) == [(1, [CABLE, "cable-3"])]
+    asks_for(world)
+    assert forecasts_waiting(world) == [(0, [CABLE, OTHER, "cable-3"])]
+    assert in_doubt(world, CABLE)
+    north.dead, before = False, len(north.forecasts())
+    for _ in range(60):
+        world.clock.time += timedelta(seconds=5)
+        asyncio.run(world.dso.post(world.clock.time))
+    heard = [[one.cable_id for one in each.body.forecasts] for each in north.forecasts()[before:]]  # type: ignore[union-attr]
+    assert heard == [[CABLE, OTHER, "cable-3"]]
+    assert not in_doubt(world, CABLE)
+    world.close()
+
+
+def test_several_newer_ones_replace_a_bulk_message_together_and_one_alone_does_not() -> None:
+    world = two_cables()
+    publish(world)
+    world.csos["north"].dead = True
+    asks_for(world)
+    asyncio.run(world.dso.post(world.clock.time))
+    asks_for(world, CABLE)
+    assert forecasts_waiting(world) == [(1, [CABLE, OTHER]), (0, [CABLE])]
+    asks_for(world, OTHER)
+    assert forecasts_waiting(world) == [(0, [CABLE]), (0, [OTHER])]
+    world.close()
+
+
+def test_what_was_tried_and_replaced_stays_reckoned_with_and_what_never_left_does_not() -> None:
+    world = two_cables()
+    world.csos["north"].dead = True
+    publish(world)
+    with world.db.transact() as tx:
+        first = {one.message_id for one in Outbox(tx).waiting("north")}
+    for _ in range(2):
+        asks_for(world)
+    with world.db.transact() as tx:
+        store, outbox = world.dso._store(tx), Outbox(tx)
+        assert [why for _, operation, why, _ in outbox.abandoned() if operation.startswith("Update")] == [
+            "replaced by a newer one"
+        ]
+        (last,) = store.newest("north")
+        tried = [message_id for message_id in first if store.cables_in(message_id)]
+        assert len(tried) == 1
+        assert last not in tried
+        assert sorted(store.cables_in(last)) == [CABLE, OTHER]
+        assert tx.scalar(sa.select(sa.func.count()).select_from(SENT).where(SENT.c.party == "north")) == 4
     world.close()
 
 

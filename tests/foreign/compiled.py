@@ -1,21 +1,15 @@
-"""Section 5.1: gSOAP and JAX-WS RI generate stubs from our WSDLs as they are and hold all five exchanges.
-
-Compilers are not everywhere, so `make test` leaves this file out; `make foreign` runs it with the others.
-"""
+"""Toolkits that generate stubs from a WSDL, which are compiled into programs: gSOAP and JAX-WS RI."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx2
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, load_pem_private_key, pkcs12
 
-from foreign.conversations import OTHERWISE, offices_for, talk
-from foreign.programs import HERE, Task, Toolkit, execute
+from foreign.programs import HERE, Task, execute
 from gridroom.oscp.v10 import wsdl
-from gridroom.oscp.v10.profile import DEFAULT
 from gridroom.security import tls
 
 GSOAP = Path("/usr/share/gsoap")
@@ -88,18 +82,3 @@ async def _stores(task: Task, place: Path) -> list[str]:
         for name, file in stores.items()
         for ending, value in (("", str(place / file)), ("Password", PASSWORD))
     ]
-
-
-TOOLKITS = [pytest.param(gsoap, id="gsoap"), pytest.param(jaxws, id="jaxws")]
-
-
-@pytest.mark.parametrize("toolkit", TOOLKITS)
-async def test_a_toolkit_takes_the_served_wsdl_and_holds_all_five_exchanges(toolkit: Toolkit, tmp_path: Path) -> None:
-    async with offices_for(tmp_path, DEFAULT) as offices:
-        await talk(offices, toolkit, tmp_path, served=True)
-
-
-@pytest.mark.parametrize("toolkit", TOOLKITS)
-async def test_a_toolkit_reads_answers_of_the_oddest_profile(toolkit: Toolkit, tmp_path: Path) -> None:
-    async with offices_for(tmp_path, OTHERWISE) as offices:
-        await talk(offices, toolkit, tmp_path, served=False, profile=OTHERWISE)

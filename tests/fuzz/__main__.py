@@ -9,7 +9,6 @@ An input that breaks a law is written to a file, and the command that replays it
 import argparse
 import hashlib
 import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -24,6 +23,10 @@ SLOW_S = 1.0
 LONGEST = 64 * 1024
 MOST_MEGABYTES = 1024
 NAMES = ("xml", "soap", "json", "cso", "dso", "frames", "payloads", "controllers", "talk", "http")
+"""Of `targets.TARGETS`, which a guided run may import only after its own preparations."""
+
+WRITTEN = re.compile(r"Test unit written to (.*/(?:crash|timeout|oom|leak)-\w+)$", re.MULTILINE)
+"""How libFuzzer names the input that broke a law."""
 
 
 def main() -> int:
@@ -63,9 +66,12 @@ def _fuzz(name: str, folder: Path, seconds: int, guided: bool) -> bool:
     if found.returncode == 0:
         print(words, flush=True)
         return True
-    newest = max((p for p in folder.iterdir() if "-" in p.name and p.suffix != ".corpus"), key=os.path.getmtime)
+    written = WRITTEN.findall(found.stderr)
+    if not written:
+        print(f"{words}\n{name}: the fuzzer itself failed, see {folder / 'log'}", flush=True)
+        return False
     print(f"{words}\n{name}: a law was broken, see {folder / 'log'}; once more:", flush=True)
-    print(f"  PYTHONPATH=tests {sys.executable} -m fuzz --replay {newest}", flush=True)
+    print(f"  PYTHONPATH=tests {sys.executable} -m fuzz --replay {written[-1]}", flush=True)
     return False
 
 

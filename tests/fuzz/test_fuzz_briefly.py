@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from fuzz.__main__ import NAMES, WRITTEN, _fuzz
 from fuzz.seeds import seeds
 from fuzz.targets import TARGETS
 from safety.mutations import shake
@@ -46,3 +47,26 @@ def test_no_input_costs_more_than_its_size() -> None:
     for name, _, cost_s, megabytes in lines:
         assert float(cost_s) < 2, name
         assert int(megabytes) < 100, name
+
+
+def test_make_fuzz_knows_every_target() -> None:
+    assert set(NAMES) == set(TARGETS)
+
+
+def test_a_fuzzer_that_fails_without_an_input_is_told_with_its_log_not_with_an_old_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.chdir(tmp_path)  # where Python finds no package `fuzz`
+    (tmp_path / "crash-0123abcd").write_bytes(b"of last week")
+    assert not _fuzz("xml", tmp_path, 1, guided=True)
+    assert "No module named fuzz" in (tmp_path / "log").read_text()
+    told = capsys.readouterr().out
+    assert f"xml: the fuzzer itself failed, see {tmp_path / 'log'}" in told
+    assert "crash" not in told
+
+
+def test_the_input_to_replay_is_the_one_that_libfuzzer_names() -> None:
+    said = "artifact_prefix='.fuzz/xml/'; Test unit written to .fuzz/xml/{}\n"
+    log = "".join(said.format(one) for one in ("slow-unit-1a", "crash-0123abcd"))
+    assert WRITTEN.findall(log + "Base64: AA==\n") == [".fuzz/xml/crash-0123abcd"]

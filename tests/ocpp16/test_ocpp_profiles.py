@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridroom.ocpp.composite import composite
 from gridroom.ocpp.errors import PayloadError
 from gridroom.ocpp.profiles import (
     OF_THE_STATION,
@@ -21,6 +20,7 @@ from gridroom.ocpp.profiles import (
     SetChargingProfile,
     Stack,
     Transaction,
+    boundaries,
     clear,
     end_transaction,
     install,
@@ -44,8 +44,26 @@ def entry(
     return SetChargingProfile(place, Profile(stack_level=level, purpose=purpose, schedule=schedule, **known))  # type: ignore[arg-type]
 
 
+def composite(
+    stack: Stack, start: datetime, seconds: int, transaction: Transaction | None, otherwise: Period
+) -> tuple[Period, ...]:
+    """What connector 1 may draw over a span, equal neighbours joined; within a second the lowest limit holds."""
+    second = timedelta(seconds=1)
+    moments = boundaries((entry.profile for entry in stack), start, start + seconds * second, transaction)
+    cuts = {(moment - start) // second for moment in moments} | {-((start - moment) // second) for moment in moments}
+    found: list[Period] = []
+    for cut in sorted(cut for cut in cuts if cut < seconds):
+        begin = start + cut * second
+        within = [begin, *(moment for moment in moments if begin < moment < begin + second)]
+        held = [limit_at(stack, 1, moment, transaction, otherwise) for moment in within]
+        period = Period(cut, min(limit.limit_ca for limit in held), min(limit.phases for limit in held))
+        if not found or (found[-1].limit_ca, found[-1].phases) != (period.limit_ca, period.phases):
+            found.append(period)
+    return tuple(found)
+
+
 def limits(stack: Stack, seconds: int = 3600, tx: Transaction | None = TX) -> list[tuple[int, int]]:
-    return [(p.start_s, p.limit_ca) for p in composite(stack, 1, NOON, seconds, tx, otherwise=SAFE)]
+    return [(p.start_s, p.limit_ca) for p in composite(stack, NOON, seconds, tx, SAFE)]
 
 
 def test_an_empty_stack_leaves_the_safe_default() -> None:
@@ -199,7 +217,7 @@ stacks = st.lists(entries(), max_size=5).map(tuple)
 
 @given(stacks, st.integers(0, 3_599_999))
 def test_a_composite_never_allows_more_than_the_stack_at_any_moment(stack: Stack, after_ms: int) -> None:
-    found = composite(stack, 1, NOON, 3600, TX, otherwise=SAFE)
+    found = composite(stack, NOON, 3600, TX, SAFE)
     assert found[0].start_s == 0
     assert all(a.start_s < b.start_s for a, b in pairwise(found))
     holds = next(p for p in reversed(found) if p.start_s * 1000 <= after_ms)

@@ -84,13 +84,28 @@ async def test_limits_are_written_downwards_never_upwards(limits: list[int], pha
     back = v16.read("SetChargingProfile", await wire(*v16.write(plan, rate_unit=unit)))
     assert isinstance(back, SetChargingProfile)
     for given_, found in zip(periods, back.profile.schedule.periods, strict=True):
-        assert 0 <= given_.limit_ca - found.limit_ca < 10
+        stated_ca = given_.limit_ca if unit == "A" else given_.limit_ca * 207 / 253
+        assert given_.limit_ca >= found.limit_ca
+        assert stated_ca - found.limit_ca < 10
 
 
-def test_a_power_limit_is_that_of_the_phases_together() -> None:
+def test_a_power_limit_is_that_of_the_phases_together_at_the_lowest_voltage() -> None:
+    """A station that follows power draws 16.1 A where the grid has 207 V, and less where it has more."""
     _, payload = v16.write(PLAN, rate_unit="W")
     limits = [p["limit"] for p in payload["csChargingProfiles"]["chargingSchedule"]["chargingSchedulePeriod"]]
-    assert limits == [11_109.0, 0.0]
+    assert limits == [9_998.0, 0.0]
+
+
+@pytest.mark.parametrize(("phases", "current_ca"), [(None, 1449), (3, 1449), (2, 2173), (1, 4347)])
+def test_a_power_becomes_the_current_that_it_is_at_the_highest_voltage(phases: int | None, current_ca: int) -> None:
+    """At 253 V 11 kW are 14.49 A in each of three phases; more would pass the limit."""
+    _, payload = v16.write(PLAN)
+    schedule = payload["csChargingProfiles"]["chargingSchedule"]
+    named = {} if phases is None else {"numberPhases": phases}
+    schedule |= {"chargingRateUnit": "W", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 11000} | named]}
+    found = v16.read("SetChargingProfile", payload)
+    assert isinstance(found, SetChargingProfile)
+    assert found.profile.schedule.periods == (Period(0, current_ca, phases or 3),)
 
 
 def test_a_current_without_a_unit_is_refused() -> None:

@@ -107,11 +107,16 @@ LOSSES: list[tuple[bytes, Version, set[Lost]]] = [
     (as_json(v16()), DRAFT, {Lost.EVSE}),
     (as_json(v16(transactionId=7, minChargingRate=6)), DRAFT, {Lost.EVSE, Lost.TRANSACTION, Lost.MIN_RATE}),
     (as_json(v16(transactionId=7, minChargingRate=6)), OCPP201, {Lost.EVSE}),
+    (as_json(v16(transactionId=7, minChargingRate=6.19)), OCPP201, {Lost.EVSE, Lost.ROUNDED}),
+    (as_json(v201({"minChargingRate": 6.19})), OCPP16, {Lost.EVSE, Lost.ROUNDED}),
     (as_json(v201()), DRAFT, set()),
     (as_json(v201({"id": 6})), OCPP16, {Lost.SCHEDULE_ID, Lost.EVSE}),
     (as_json(v201(PRICES)), DRAFT, set()),
     (as_json(v201(PRICES)), OCPP16, {Lost.SALES_TARIFF, Lost.EVSE}),
     (as_json(v201({}, {"id": 6})), DRAFT, {Lost.ALTERNATIVE}),
+    (as_json(v201({}, PRICES | {"id": 6})), DRAFT, {Lost.ALTERNATIVE, Lost.SALES_TARIFF}),
+    (as_json(v201({"minChargingRate": 6}, {"id": 6})), OCPP16, {Lost.ALTERNATIVE, Lost.MIN_RATE, Lost.EVSE}),
+    (as_json(v201({}, ONE_PHASE | {"id": 6})), OCPP201, {Lost.ALTERNATIVE, Lost.PHASE_TO_USE, Lost.ROUNDED}),
     (
         as_json(v201(ONE_PHASE)),
         DRAFT,
@@ -156,6 +161,70 @@ def test_what_is_lost_is_named_and_nothing_else(data: bytes, to: Version, expect
     found = convert(data, to, "CB1234")
     assert {loss.what for loss in found.losses} - {Lost.IDENTITY} == expected
     assert (Lost.IDENTITY in {loss.what for loss in found.losses}) == data.startswith(b"<")
+
+
+LEVEL = {"relativeTimeInterval": {"start": 0}, "ePriceLevel": 1}
+PLAN_201 = v201(
+    {"salesTariff": {"id": 1, "numEPriceLevels": 1, "salesTariffEntry": [LEVEL]}}
+    | ONE_PHASE
+    | {"startSchedule": "2026-01-05T12:00:00.000Z", "duration": 900, "minChargingRate": 6.1},
+    chargingProfileKind="Absolute",
+)
+SAME: list[tuple[Version, dict[str, Any] | bytes]] = [
+    (DRAFT, xml("offline")),
+    (DRAFT, xml("plan")),
+    (DRAFT, xml("readings")),
+    (OCPP16, v16(startSchedule="2026-01-05T12:00:00.000Z", transactionId=7, minChargingRate=6.1)),
+    (OCPP16, meter(context="Trigger", measurand="Voltage", unit="V", phase="L1", location="EV") | {"connectorId": 2}),
+    (OCPP201, PLAN_201),
+    (OCPP201, v201(chargingProfilePurpose="TxProfile", transactionId="tx")),
+    (OCPP201, meter("2.0.1", context="Trigger", measurand="Energy.Active.Net", phase="L1") | {"evseId": 2}),
+]
+
+
+@pytest.mark.parametrize(("version", "said"), SAME)
+def test_a_message_said_in_its_own_version_loses_nothing(version: Version, said: dict[str, Any] | bytes) -> None:
+    if isinstance(said, bytes):
+        assert convert(said, version) == Converted(said.decode().strip(), ())
+        return
+    found = convert(as_json(said), version)
+    assert found.losses == ()
+    back = json.loads(found.text)
+    for reading in said.get("meterValue", ()):
+        reading["timestamp"] = "2026-01-05T12:00:00.000Z"
+        for one in reading["sampledValue"]:  # the defaults of OCPP, written out
+            one.setdefault("context", "Sample.Periodic")
+            one.setdefault("measurand", "Energy.Active.Import.Register")
+    assert back == said
+
+
+@pytest.mark.parametrize("data", [xml("plan"), xml("readings"), as_json(v16()), as_json(v201())])
+@pytest.mark.parametrize("to", Version)
+def test_that_connectors_and_evses_are_counted_alike_is_told_once_and_only_between_1_6_and_the_others(
+    data: bytes, to: Version
+) -> None:
+    told = [loss for loss in convert(data, to, "CB").losses if loss.what is Lost.EVSE]
+    assert len(told) == ((b"connectorId" in data) != (to is OCPP16))
+
+
+def test_of_several_schedules_each_thing_that_only_one_has_is_named() -> None:
+    one = PRICES | ONE_PHASE | {"minChargingRate": 6}
+    losses = convert(as_json(v201(one, PRICES | {"id": 6, "minChargingRate": 7})), OCPP16).losses
+    assert [str(loss) for loss in losses if loss.path.startswith("chargingSchedule[")] == [
+        "[salesTariff] chargingSchedule[0].salesTariff: prices are left out",
+        "[minChargingRate] chargingSchedule[0].minChargingRate: 6 is left out",
+        "[phaseToUse] chargingSchedule[0].chargingSchedulePeriod[0].phaseToUse: L2 is left out, the station chooses",
+        "[salesTariff] chargingSchedule[1].salesTariff: prices are left out",
+        "[minChargingRate] chargingSchedule[1].minChargingRate: 7 is left out",
+    ]
+
+
+def test_a_least_rate_that_has_no_tenths_is_rounded_down_and_told() -> None:
+    for data in (as_json(v16(minChargingRate=6.19)), as_json(v201({"minChargingRate": 6.19}))):
+        for to in (OCPP16, OCPP201):
+            found = convert(data, to)
+            assert '"minChargingRate": 6.1' in found.text
+            assert "[limit rounded down] chargingSchedule.minChargingRate: 6.19 becomes 6.1" in map(str, found.losses)
 
 
 def test_each_kind_of_loss_is_met_above_or_below_and_told_in_the_docs() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import ocpp_limits
 import ocpp_samples as samples
-from gridroom.ocpp import understood, v16, v201
+from gridroom.ocpp import understood, versions
 from gridroom.ocpp.convert import Converted, Version, convert
 from gridroom.ocpp.draft20 import soap
 from gridroom.ocpp.draft20.soap import Letter
@@ -127,8 +127,7 @@ def test_from_json_no_limit_is_raised_at_any_moment(
 def test_what_our_stations_understand_is_never_above_what_is_stated(
     said: tuple[Version, dict[str, Any]], more: list[datetime]
 ) -> None:
-    reader = v16.read_stated if said[0] is Version.OCPP16 else v201.read
-    stated = reader("SetChargingProfile", said[1], [])
+    stated = versions.read(said[0], "SetChargingProfile", said[1], [])
     assert isinstance(stated, StatedCharging)
     profile = understood.charging(stated).profile
     for at in more:

@@ -112,6 +112,11 @@ def test_the_unit_of_ocpp_1_5_is_read() -> None:
     assert soap.read(plan(('unit="A"', 'unit="Amp"'), name="readings")) == soap.read(plan(name="readings"))
 
 
+def test_a_connector_type_beside_meter_values_says_nothing() -> None:
+    told = plan(("<id>2</id>", "<id>2</id><connectorType>sType4</connectorType>"), name="readings")
+    assert soap.read(told) == soap.read(plan(name="readings"))
+
+
 def test_attributes_that_are_left_out_have_the_defaults_of_the_document() -> None:
     told = ' context="Sample.Periodic" format="Raw" measurand="Energy.Active.Import.Register" location="Outlet"'
     assert soap.read(plan((told, ""), name="readings")) == soap.read(plan(name="readings"))

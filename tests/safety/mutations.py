@@ -48,9 +48,7 @@ def shake(chance: Random, data: bytes, times: int) -> bytes:
             case 1:
                 del found[place : place + length]
             case 2:
-                found[place:place] = chance.choice(
-                    [b"0", b"-", b"9", b".", b" ", b"<!---->", b'"', b">", b"\x00", b"&#48;"]
-                )
+                found[place:place] = chance.choice(INSERTED)
             case 3:
                 other = chance.randrange(len(found) + 1)
                 found[other:other] = found[place : place + length]

@@ -16,6 +16,7 @@ OURS = ("http://OSCP/CSP/2013/06/", "http://OSCP/DSO/2013/06/", "")
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 ENC = "http://www.w3.org/2003/05/soap-encoding"
 OLD_ENC = "http://schemas.xmlsoap.org/soap/encoding/"
+SPACE = " \t\r\n"  # what XML calls white space; a no-break space is a part of the name
 EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 SECOND = timedelta(seconds=1)
 QUARTER = timedelta(minutes=15)
@@ -291,7 +292,7 @@ def _cables(
     while at is not None:
         emsps = [inner.text or "" for inner in at if _local(inner) == "emsp"]
         emsp = emsp or (emsps[0].strip(" \t\r\n") if emsps else "")
-        ids = [(inner.text or "").strip() for inner in _beside(at) if _local(inner) == "cableid"] or ids
+        ids = [(inner.text or "").strip(SPACE) for inner in _beside(at) if _local(inner) == "cableid"] or ids
         at = parents.get(at)
     return frozenset(ids), emsp
 

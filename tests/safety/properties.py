@@ -246,3 +246,6 @@ CHECKS = {
     "request": check_request,
     "usage": check_usage,
 }
+
+MESSAGES = {"reading": 800, "forecast": 150, "answer": 200, "request": 600, "usage": 600}
+"""Per check, over how many messages the sound build holds; a planted bug must be found among the same ones."""

@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import Any
 from xml.etree import ElementTree
 
+from safety.oracle import SPACE
+
 MICRO = timedelta(microseconds=1)
 NEW_ID = "77777777-2222-4333-8444-555555555555"
 
@@ -121,7 +123,7 @@ def understood(modules: Modules, data: bytes) -> dict[str, list[Any]] | None:
     found = {}
     for forecast in modules.blocks.gather(body.forecasts):
         try:
-            found[forecast.cable_id.strip()] = modules.blocks.forecast_spans(forecast, _terms(modules))[0]
+            found[forecast.cable_id.strip(SPACE)] = modules.blocks.forecast_spans(forecast, _terms(modules))[0]
         except modules.blocks.CableRefused:
             continue
     return found
@@ -135,7 +137,7 @@ def asked(modules: Modules, data: bytes) -> dict[str, list[Any]] | None:
     found = {}
     for adjustment in modules.blocks.gather(body.adjustments):
         try:
-            found[adjustment.cable_id.strip()] = modules.blocks.request_spans(adjustment, _terms(modules))[0]
+            found[adjustment.cable_id.strip(SPACE)] = modules.blocks.request_spans(adjustment, _terms(modules))[0]
         except modules.blocks.CableRefused:
             continue
     return found
@@ -152,7 +154,7 @@ def reported(modules: Modules, data: bytes) -> dict[tuple[str, str], list[Any]] 
             spans = modules.usage.usage_spans(usage, _terms(modules))[0]
         except modules.blocks.CableRefused:
             continue
-        found[usage.cable_id.strip(), usage.emsp or ""] = spans
+        found[usage.cable_id.strip(SPACE), usage.emsp or ""] = spans
     return found
 
 

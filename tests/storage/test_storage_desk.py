@@ -84,14 +84,18 @@ async def test_who_arrives_while_another_is_served_may_overtake() -> None:
 async def test_the_time_from_receipt_to_processed_is_measured_per_class_and_survives(db: Database) -> None:
     one = Desk(answers([]))
     await all_of(one, sent(3), sent(0), sent(0))
-    with db.transact() as tx:
-        one.keep(tx)
+    one.keep(db)
     await all_of(one, sent(0))
+    one.keep(db)
     with db.transact() as tx:
-        one.keep(tx)
         told = desk.told(tx)
     assert {kind: row["letters"] for kind, row in told.items()} == {"normal": 3, "urgent": 1}
     assert all(row["longest_ms"] >= row["mean_ms"] >= 0 for row in told.values())
+
+
+def test_a_desk_that_measured_nothing_leaves_the_database_alone(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "transact", lambda: pytest.fail("nothing was measured"))
+    Desk(answers([])).keep(db)
 
 
 async def test_under_overload_only_what_is_less_critical_is_sent_away_and_never_a_forecast(db: Database) -> None:
@@ -103,9 +107,33 @@ async def test_under_overload_only_what_is_less_critical_is_sent_away_and_never_
     assert isinstance(away, Fault)
     assert (away.sender, replies[2].status) == (False, 500)
     assert away.relates_to
+    one.keep(db)
     with db.transact() as tx:
-        one.keep(tx)
         assert desk.told(tx)["low"]["shed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "priority"),
+    [
+        ("1000000000", 10**9),
+        ("<!-- urgent --> 2", 2),
+        ("-<!-- - -->3\n", -3),
+        ("<![CDATA[ 4 ]]>", 4),
+        ("9" * 64, 10**64 - 1),
+        ("high", 0),
+        ("9" * 501, 0),
+    ],
+)
+def test_a_priority_is_any_whole_number_in_whatever_layout(text: str, priority: int) -> None:
+    data = sent(0).replace(b">0</Priority>", f">{text}</Priority>".encode())
+    assert text.encode() in data
+    assert glance(data) == priority
+
+
+async def test_the_greatest_number_is_served_first() -> None:
+    served: list[int] = []
+    await all_of(Desk(answers(served)), sent(0), sent(1), sent(10**9))
+    assert served == [10**9, 1, 0]
 
 
 async def test_what_only_claims_to_be_less_critical_is_not_sent_away() -> None:

@@ -36,7 +36,7 @@ from gridroom.storage.database import Database
 from gridroom.storage.outbox import Courier, Outbox, Tally
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 TO_CSO = Peer("cso", frozenset({"C1"}), "C1", "D1", frozenset({"D1"}), "https://cso")
 TO_DSO = Peer("dso", frozenset({"D1"}), "D1", "C1", frozenset({"C1"}), "https://dso")
 GOOD = Result.success()
@@ -166,6 +166,37 @@ def test_an_expired_letter_is_given_up_untried(db: Database, far: Database, ids:
     assert seen == [(one.message_id, False)]
     with db.transact() as tx:
         assert [(party, why) for party, _, why, _ in Outbox(tx).abandoned()] == [("cso", "it has expired")]
+
+
+def test_nothing_is_sent_past_its_end_however_long_the_letters_before_it_took(
+    db: Database, far: Database, ids: Callable[[], str]
+) -> None:
+    time, posted = [NOW], list[datetime]()
+
+    async def slow(_url: str, _data: bytes, _kind: str) -> tuple[int | None, bytes, float | None]:
+        posted.append(time[0])
+        time[0] += 25 * SECOND
+        return 400, b"", None
+
+    minute = [letter(TO_CSO, HeartbeatRequest(60, 900), now=NOW, message_id=ids()) for _ in range(5)]
+    put(db, *minute)
+    asyncio.run(Courier(db, {"cso": TO_CSO}, slow, lambda *_: None, clock=lambda: time[0]).flush(NOW))
+    assert posted == [NOW, NOW + 25 * SECOND, NOW + 50 * SECOND]
+    with db.transact() as tx:
+        assert [why for _, _, why, _ in Outbox(tx).abandoned()].count("it has expired") == 2
+
+
+def test_the_pause_after_a_try_begins_when_it_failed(db: Database, ids: Callable[[], str]) -> None:
+    time = [NOW]
+
+    async def slow(_url: str, _data: bytes, _kind: str) -> tuple[int | None, bytes, float | None]:
+        time[0] += 30 * SECOND
+        return 503, b"", 60.0
+
+    put(db, beat(ids))
+    asyncio.run(Courier(db, {"cso": TO_CSO}, slow, lambda *_: None, clock=lambda: time[0]).flush(NOW))
+    with db.transact() as tx:
+        assert [one.not_before for one in Outbox(tx).waiting()] == [NOW + 90 * SECOND]
 
 
 def test_a_failed_result_counts_as_refused_and_is_not_sent_again(
@@ -309,6 +340,54 @@ def test_answers_are_forgotten_when_no_retry_can_ask_any_more(far: Database, ids
         assert inbox.prune(tx, NOW + timedelta(hours=24, minutes=6)) == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (">/Heartbeat<", ">/UpdateCableCapacityForecast<"),
+        (">300<", ">0<"),
+        ("senderID>", "sender>"),
+        ("addressing/anonymous", "elsewhere"),
+        ("<soap:Header>", '<soap:Header><x:y xmlns:x="urn:x" soap:mustUnderstand="1"/>'),
+    ],
+)
+def test_the_fault_for_what_cannot_be_read_is_remembered_also_after_a_restart(
+    far: Database, ids: Callable[[], str], old: str, new: str
+) -> None:
+    other, one = Far(far, ids), beat(ids)
+    bad = one.data.replace(old.encode(), new.encode())
+    assert bad != one.data
+
+    def say(db: Database, data: bytes, now: datetime) -> Reply:
+        return inbox.receive(db, TO_DSO, CSP_NAMESPACE, data, now, other.handle, ids)
+
+    first = say(far, bad, NOW)
+    assert first.status in (400, 500)
+    assert one.message_id.encode() in first.data
+    again = database.open(far.url, "gridroom.dso.migrations")
+    assert say(again, bad, NOW + MINUTE) == first
+    again.close()
+    assert b"used before" in say(far, one.data, NOW).data
+    assert say(far, bad + b"\n", NOW + MINUTE).status == first.status
+    assert say(far, bad, NOW + MINUTE) == first
+    assert other.heard == []
+    with far.transact() as tx:
+        assert inbox.prune(tx, NOW + timedelta(hours=24, minutes=5)) == 1
+
+
+def test_a_wrong_sender_is_refused_also_as_another_number_of_a_good_message(
+    far: Database, ids: Callable[[], str]
+) -> None:
+    other, root = Far(far, ids), ids()
+    block = ForecastedBlock(NOW, NOW + 15 * MINUTE, (ValueType(Decimal(5)),), (ValueType(Decimal(0)),))
+    body = UpdateCableCapacityForecastRequest((Forecast("c", (block,)),))
+    stranger = Peer("cso", frozenset({"C1"}), "C1", "evil", frozenset({"evil"}), "https://cso")
+    statuses = []
+    for name, sender in ((f"{root}:1", stranger), (f"{root}:2", TO_CSO), (f"{root}:3", stranger), (root, TO_CSO)):
+        statuses.append(receive(far, other, letter(sender, body, now=NOW, message_id=name)).status)
+    assert statuses == [400, 200, 400, 200]
+    assert [one.message_id for one in other.heard] == [f"{root}:2"]
+
+
 def test_bytes_that_are_no_letter_get_a_fault(far: Database, ids: Callable[[], str]) -> None:
     reply = inbox.receive(far, TO_DSO, CSP_NAMESPACE, b"<what/>", NOW, Far(far, ids).handle, ids)
     assert reply.status == 400
@@ -377,7 +456,7 @@ def test_a_receiver_fault_is_not_remembered(far: Database, ids: Callable[[], str
     assert inbox.receive(far, TO_DSO, CSP_NAMESPACE, one.data, NOW, handle, ids).status == 200
 
 
-@pytest.mark.parametrize("result", [ResultType.NOT_IMPLEMENTED, ResultType.FAILED])
+@pytest.mark.parametrize("result", [ResultType.NOT_IMPLEMENTED, ResultType.FAILED, ResultType.ERROR])
 def test_not_implemented_is_not_sent_again_until_the_operator_says_so(
     db: Database, far: Database, ids: Callable[[], str], result: ResultType
 ) -> None:

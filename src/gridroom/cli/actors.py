@@ -1,13 +1,17 @@
 """Commands that set up and run the actors, certificates and the street."""
 
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gridroom.cli.shell import live, plainly
 from gridroom.clock import Clock, WallClock
+
+if TYPE_CHECKING:
+    from gridroom.storage.database import Database
 
 app = typer.Typer()
 pki_app = typer.Typer(no_args_is_help=True, help="Certificates of a development authority.")
@@ -31,6 +35,16 @@ def _clock(lockstep: Path | None, start: datetime | None) -> Clock:
     from gridroom.sim.clock import LockstepClock
 
     return LockstepClock(lockstep, start.replace(tzinfo=UTC))
+
+
+def _resume(db: "Database", party: str) -> None:
+    from gridroom.storage.outbox import Outbox
+
+    with closing(db), db.transact() as tx:
+        resumed = Outbox(tx).resume(party)
+    typer.echo(f"{party}: {', '.join(resumed) or 'nothing was stopped'}")
+    if not resumed:
+        raise typer.Exit(1)
 
 
 @pki_app.command("init")
@@ -88,7 +102,7 @@ def dso_import(
     from gridroom.dso import app as dso
 
     with plainly():
-        received = dso.import_csv(folder, file, _clock(file, start))
+        received = dso.import_csv(folder, file, start and start.replace(tzinfo=UTC))
         for finding in received.findings:
             typer.echo(f"{file}: {finding.where}: {finding.text}", err=True)
         typer.echo(f"{received.stored} readings stored, {len(received.findings)} refused")
@@ -102,10 +116,7 @@ def dso_resume(folder: Folder, party: Annotated[str, typer.Argument(help="The CS
     from gridroom.dso import app as dso
 
     with plainly():
-        resumed = dso.resume(folder, party)
-        typer.echo(f"{party}: {', '.join(resumed) or 'nothing was stopped'}")
-        if not resumed:
-            raise typer.Exit(1)
+        _resume(dso.open_database(dso.load(folder)), party)
 
 
 @cso_app.command("init")
@@ -131,10 +142,7 @@ def cso_resume(folder: Folder, party: Annotated[str, typer.Argument(help="The DS
     from gridroom.cso import app as cso
 
     with plainly():
-        resumed = cso.resume(folder, party)
-        typer.echo(f"{party}: {', '.join(resumed) or 'nothing was stopped'}")
-        if not resumed:
-            raise typer.Exit(1)
+        _resume(cso.open_database(cso.load(folder)), party)
 
 
 @station_app.command("init")

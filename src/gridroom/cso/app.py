@@ -24,10 +24,11 @@ from gridroom.oscp.v10.letters import Letter
 from gridroom.oscp.v10.messages import Envelope
 from gridroom.oscp.v10.peer import Reply
 from gridroom.security import tls
-from gridroom.storage import database, desk, inbox
+from gridroom.storage import database, inbox
 from gridroom.storage.database import Database
 from gridroom.storage.desk import Desk
-from gridroom.storage.outbox import Courier, Outbox, Post
+from gridroom.storage.outbox import Courier, Outbox, Post, Tally
+from gridroom.storage.statistics import statistics
 
 __all__ = ["Cso", "CsoConfig", "init", "load", "open_database", "run"]
 
@@ -76,7 +77,7 @@ class Cso:
             db, self.market, csms, clock.now, new_id, self._wake.set, timeout_s=config.ocpp_timeout_s
         )
         csms.handler = self.stations
-        self._courier = Courier(db, self.market.peers, post, self._on_answer)
+        self._courier = Courier(db, self.market.peers, post, self._on_answer, clock=clock.now)
         self._desk = Desk(self.handle_oscp)
 
     def handle_oscp(self, party: str, data: bytes) -> Reply:
@@ -132,8 +133,7 @@ class Cso:
 
     async def post(self, now: datetime) -> dict[str, object]:
         """Send the letters that are due."""
-        with self._db.transact() as tx:
-            self._desk.keep(tx)
+        self._desk.keep(self._db)
         return {"tries": await self._courier.flush(now)}
 
     async def prune(self, now: datetime) -> None:
@@ -144,36 +144,13 @@ class Cso:
             inbox.prune(tx, now)
 
     def statistics(self) -> dict[str, object]:
-        """Message counts and what an operator should see.
-
-        `messages` of what we sent, `deviations` per DSO, `abandoned` letters, what is `stopped` because a DSO does not
-        offer it, `clocks` of the DSOs against ours [s], `waits` from receipt to processed, odd `stations`.
-        """
-        with self._db.transact() as tx:
-            outbox = Outbox(tx)
-            counts, lost, stopped = outbox.counts(), outbox.abandoned(), outbox.stopped()
-            odd, clocks, waits = inbox.deviations(tx), inbox.clocks(tx), desk.told(tx)
-        messages = {
-            name: {"sent": tally.sent, "acknowledged": tally.acknowledged, "refused": tally.refused}
-            for name, tally in counts.items()
-        }
-        for name in COUNTED:
-            messages.setdefault(name, {"sent": 0, "acknowledged": 0, "refused": 0})
+        """What an operator should see: see `gridroom.storage.statistics`; and odd `stations`."""
         told = self.csms.counts
-        messages["SetChargingProfile"] = {
-            "sent": told.sent["SetChargingProfile"],
-            "acknowledged": told.acknowledged["SetChargingProfile"],
-            "refused": told.refused["SetChargingProfile"],
-        }
-        return {
-            "messages": messages,
-            "deviations": {party: {str(row): n for row, n in rows.items()} for party, rows in odd.items()},
-            "abandoned": [[party, operation, note, at.isoformat()] for party, operation, note, at in lost],
-            "stopped": [[party, operation, note, at.isoformat()] for party, operation, note, at in stopped],
-            "clocks": clocks,
-            "waits": waits,
-            "stations": self.stations.odd(),
-        }
+        name = "SetChargingProfile"
+        profiles = Tally(told.sent[name], told.acknowledged[name], told.refused[name])
+        with self._db.transact() as tx:
+            found = statistics(tx, dict.fromkeys(COUNTED, Tally()) | {name: profiles})
+        return found | {"stations": self.stations.odd()}
 
     async def start(self) -> dict[str, int]:
         """Listen for DSOs, stations and drivers; gives the ports.
@@ -238,21 +215,6 @@ def open_database(config: CsoConfig) -> Database:
         DatabaseError: It cannot be used.
     """
     return database.open(f"sqlite:///{Path(config.database).absolute()}", MIGRATIONS)
-
-
-def resume(folder: Path, party: str) -> list[str]:
-    """Send a DSO again what it once did not offer; gives the operations, none when nothing was stopped.
-
-    Raises:
-        ConfigError: The configuration cannot be used.
-        DatabaseError: The database cannot be used.
-    """
-    db = open_database(load(folder))
-    try:
-        with db.transact() as tx:
-            return Outbox(tx).resume(party)
-    finally:
-        db.close()
 
 
 async def run(folder: Path, clock: Clock | None = None) -> None:

@@ -8,6 +8,7 @@ import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gridroom import xml
 from gridroom.cso import service
 from gridroom.cso.settings import Market
 from gridroom.cso.stations import CableKey
@@ -70,11 +71,12 @@ def _handle(store: Store, market: Market, incoming: Incoming, now: datetime) -> 
             result, notes = service.receive_forecast(store, market, party, made_at, body, now)
             odd = [(note.row, note.text) for note in notes] + _strange_connections(market, party, body)
             inbox.note_deviations(store.tx, party, odd)
-            for name in sorted({forecast.cable_id.strip() for forecast in body.forecasts}):
+            for name in sorted({forecast.cable_id.strip(xml.SPACE) for forecast in body.forecasts}):
                 _tell(store, market, CableKey(party, name), result.type.value, now)
             return UpdateCableCapacityForecastResponse(result)
         case HeartbeatRequest():
-            return service.receive_heartbeat(store, market, party, body, now)
+            made_at = incoming.envelope.header.date_time or now
+            return service.receive_heartbeat(store, market, party, made_at, body, now)
         case _:
             raise RemoteError("a CSO does not offer this", path="Envelope/Body", subcode="ActionNotSupported")
 

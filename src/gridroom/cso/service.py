@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from gridroom import xml
 from gridroom.cso import usage
 from gridroom.cso.book import Book, Outcome
 from gridroom.cso.settings import Market
@@ -64,7 +65,7 @@ def receive_forecast(
     notes: list[Deviation] = []
     applied = 0
     for forecast in blocks.gather(body.forecasts):
-        key = CableKey(party, forecast.cable_id.strip())
+        key = CableKey(party, forecast.cable_id.strip(xml.SPACE))
         terms = market.terms.get(key)
         if terms is None:
             refused.append(answers.unknown_cable(key.cable))
@@ -84,21 +85,20 @@ def receive_forecast(
             elif outcome is Outcome.LOWERED:
                 notes.append(Deviation(14, "Header/DateTime", f"cable {key.cable}: {outcome.value}"))
         store.save_book(key, book)
-    for refusal in {refusal.cable_id.strip(): refusal for refusal in reversed(body.refused)}.values():
-        key = CableKey(party, refusal.cable_id.strip())
+    for refusal in answers.judged(body.refused, {key.cable for key in market.terms if key.dso == party}):
+        key = CableKey(party, refusal.cable_id)
         if key in market.terms:
             store.save_book(key, store.book(key).refuse(made_at, now)[0])
-            refused.append(replace(refusal, cable_id=key.cable))
-        else:
-            refused.append(answers.unknown_cable(key.cable))
+        refused.append(refusal)
     return answers.outcome(refused, applied, remarks), notes
 
 
 def receive_heartbeat(
-    store: Store, market: Market, party: str, body: HeartbeatRequest, now: datetime
+    store: Store, market: Market, party: str, made_at: datetime, body: HeartbeatRequest, now: datetime
 ) -> HeartbeatResponse:
-    """The DSO's forecasting algorithm runs. Source: OSCP 1.0 section 3.2.7."""
-    store.save_watch(party, _watch(store, market, party, now).heard(now, body.heartbeat_interval_s))
+    """The DSO's forecasting algorithm ran when it made this, however late it arrives. Source: section 3.2.7."""
+    ran = min(now, made_at + CLOCK_AHEAD)
+    store.save_watch(party, _watch(store, market, party, now).heard(ran, body.heartbeat_interval_s))
     return HeartbeatResponse(now, Result.success())
 
 

@@ -28,11 +28,12 @@ from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.messages import DSO_NAMESPACE, Envelope, Response
 from gridroom.oscp.v10.peer import Incoming, Letter, Reply, refuse_stranger
 from gridroom.security import tls
-from gridroom.storage import database, desk, inbox
+from gridroom.storage import database, inbox
 from gridroom.storage.columns import Ints
 from gridroom.storage.database import Database
 from gridroom.storage.desk import Desk
-from gridroom.storage.outbox import Courier, Outbox, Post
+from gridroom.storage.outbox import Courier, Outbox, Post, Tally
+from gridroom.storage.statistics import statistics
 from gridroom.timegrid import floor
 
 __all__ = ["Dso", "DsoConfig", "import_csv", "init", "open_database", "read", "run"]
@@ -69,7 +70,7 @@ class Dso:
         self.peers = config.peers()
         self._meters = {meter.party: frozenset(meter.cables) or None for meter in config.meter}
         self._config, self._db, self._new_id, self._clock = config, db, new_id, clock
-        self._courier = Courier(db, self.peers, post, self._on_answer)
+        self._courier = Courier(db, self.peers, post, self._on_answer, clock=clock.now)
         self._desk = Desk(self.handle_oscp)
         self._server: Started | None = None
         self._running = set[asyncio.Task[object]]()
@@ -109,10 +110,7 @@ class Dso:
         Raises:
             DeliveryError: The header line is not as said.
         """
-        readings, findings = read_csv(text, self.office.rules.block)
-        received = self.record_readings(readings)
-        received.findings[:0] = findings
-        return received
+        return _record_csv(self._db, self.office, text, self._clock.now())
 
     # -- duties ------------------------------------------------------------------------------------------------------
 
@@ -144,8 +142,7 @@ class Dso:
 
     async def post(self, now: datetime) -> dict[str, object]:
         """Send the letters that are due, and what their answers make possible."""
-        with self._db.transact() as tx:
-            self._desk.keep(tx)
+        self._desk.keep(self._db)
         tries = await self._courier.flush(now)
         with self._db.transact() as tx:
             news = service.settle(self._store(tx), self.office, now)
@@ -177,27 +174,10 @@ class Dso:
     # -- what it knows -----------------------------------------------------------------------------------------------
 
     def statistics(self) -> dict[str, object]:
-        """Message counts and what an operator should see.
-
-        `messages` sent, `urgent` ones among them, `deviations` per CSO, `abandoned` letters, what is `stopped` because
-        a CSO does not offer it, `clocks` of the CSOs against ours [s], `waits` from receipt to processed.
-        """
+        """What an operator should see: see `gridroom.storage.statistics`; and the number of `urgent` forecasts."""
         with self._db.transact() as tx:
-            outbox = Outbox(tx)
-            counts, lost, urgent = outbox.counts(), outbox.abandoned(), outbox.urgent("UpdateCableCapacityForecast")
-            odd, clocks, waits, stopped = inbox.deviations(tx), inbox.clocks(tx), desk.told(tx), outbox.stopped()
-        messages = {name: {"sent": 0, "acknowledged": 0, "refused": 0} for name in COUNTED}
-        for name, tally in counts.items():
-            messages[name] = {"sent": tally.sent, "acknowledged": tally.acknowledged, "refused": tally.refused}
-        return {
-            "messages": messages,
-            "urgent": urgent,
-            "deviations": {party: {str(row): n for row, n in rows.items()} for party, rows in odd.items()},
-            "abandoned": [[party, operation, note, at.isoformat()] for party, operation, note, at in lost],
-            "stopped": [[party, operation, note, at.isoformat()] for party, operation, note, at in stopped],
-            "clocks": clocks,
-            "waits": waits,
-        }
+            urgent = Outbox(tx).urgent("UpdateCableCapacityForecast")
+            return statistics(tx, dict.fromkeys(COUNTED, Tally())) | {"urgent": urgent}
 
     def view(self, cable: str, start: datetime, n: int) -> View:
         """What is known of a cable over a span of blocks.
@@ -288,6 +268,14 @@ class Dso:
         oscp10.answered(self._store(tx), sent, answer, self._clock.now())
 
 
+def _record_csv(db: Database, office: Office, text: str, now: datetime) -> Received:
+    readings, findings = read_csv(text, office.rules.block)
+    with db.transact() as tx:
+        received = service.record_measurements(Store(tx, office.rules.block), office, readings, now)
+    received.findings[:0] = findings
+    return received
+
+
 def _in_ampere(view: View) -> dict[str, object]:
     """The coming blocks as lists, shape (3, n) each. [A]"""
     n = int((view.available != UNKNOWN).all(axis=0).cumprod().sum())
@@ -325,13 +313,13 @@ def load(folder: Path) -> DsoConfig:
     return read(folder / FILE).within(folder)
 
 
-def import_csv(folder: Path, file: Path, clock: Clock | None = None) -> Received:
+def import_csv(folder: Path, file: Path, now: datetime | None = None) -> Received:
     """Take a CSV file of measurements into the database of a folder.
 
     Args:
         folder: Folder of the DSO.
         file: The measurements.
-        clock: Tells which ones are too old to be kept; the wall clock when not given.
+        now: The present moment, which tells what is too old to be kept; by the wall clock when not given. [UTC]
 
     Raises:
         ConfigError: The configuration cannot be used.
@@ -342,32 +330,13 @@ def import_csv(folder: Path, file: Path, clock: Clock | None = None) -> Received
     db = open_database(config)
     try:
         text = file.read_text(encoding="utf-8-sig")
-        return Dso(config, db, _no_post, lambda: str(uuid4()), clock or WallClock()).record_csv(text)
+        return _record_csv(db, config.office(), text, now or WallClock().now())
     except UnicodeDecodeError as error:
         raise DeliveryError(f"{file}: is no UTF-8 text: {error}") from error
     except DeliveryError as error:
         raise DeliveryError(f"{file}: {error}") from error
     finally:
         db.close()
-
-
-def resume(folder: Path, party: str) -> list[str]:
-    """Send a CSO again what it once did not offer; gives the operations, none when nothing was stopped.
-
-    Raises:
-        ConfigError: The configuration cannot be used.
-        DatabaseError: The database cannot be used.
-    """
-    db = open_database(load(folder))
-    try:
-        with db.transact() as tx:
-            return Outbox(tx).resume(party)
-    finally:
-        db.close()
-
-
-async def _no_post(_url: str, _data: bytes, _content_type: str) -> tuple[int | None, bytes, float | None]:
-    return None, b"nothing is posted here", None
 
 
 async def run(folder: Path, clock: Clock | None = None) -> None:

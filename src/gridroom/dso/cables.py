@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 
+from gridroom import xml
 from gridroom.oscp.v10.blocks import CableTerms
 
 LONGEST_ID = 200
@@ -86,7 +87,7 @@ class Register(Mapping[str, Cable]):
 
     def open_to(self, party: str, cable_id: str) -> Cable | None:
         """The cable if the party has a contract on it; None alike for a foreign and for an unknown one."""
-        cable = self._cables.get(cable_id.strip())
+        cable = self._cables.get(cable_id.strip(xml.SPACE))
         return cable if cable is not None and party in cable.parties else None
 
     def of(self, party: str) -> list[Cable]:

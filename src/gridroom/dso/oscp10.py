@@ -1,6 +1,5 @@
 """The DSO's side of OSCP 1.0: what the use cases say, as messages and letters, and the other way round."""
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -8,14 +7,15 @@ from datetime import datetime
 
 import structlog
 
+from gridroom import xml
 from gridroom.dso import service
 from gridroom.dso.cables import Cable
 from gridroom.dso.planning import CableForecast
 from gridroom.dso.rules import Office
-from gridroom.dso.service import Assigned, Outgoing
+from gridroom.dso.service import Outgoing
 from gridroom.dso.store import Store
-from gridroom.oscp.v10.answers import answer_block, details, outcome, unknown_cable
-from gridroom.oscp.v10.blocks import NO_CAPACITY, CableRefused, forecast_blocks, gather, request_spans
+from gridroom.oscp.v10.answers import Ask, adjusted, judged, outcome, unknown_cable
+from gridroom.oscp.v10.blocks import CableRefused, CableTerms, forecast_blocks, gather
 from gridroom.oscp.v10.messages import (
     Adjustment,
     Detail,
@@ -38,7 +38,7 @@ from gridroom.oscp.v10.messages import (
     UpdateCableCapacityForecastRequest,
 )
 from gridroom.oscp.v10.peer import Incoming, Letter, Peer, letter, result_of
-from gridroom.oscp.v10.usage import USED, usage_spans
+from gridroom.oscp.v10.usage import USED, UsageSpan, usage_spans
 from gridroom.storage.inbox import note_clock, note_deviations
 from gridroom.storage.outbox import Outbox
 
@@ -47,10 +47,18 @@ log = structlog.get_logger()
 URGENT = 1
 """Priority of forecasts after a measured overload."""
 
+FORECAST = "UpdateCableCapacityForecast"
+
 INVALID_VALUE = "INVALID_VALUE"
 
-ADJUSTED = "RequestAdjustedCapacityRequest/Adjustment"
-REPORTED = "UpdateAggregatedUsageRequest/Usage"
+STOPPED = Result(
+    ResultType.NOT_ALLOWED,
+    (Detail("NOT_OFFERED", "You do not offer UpdateCableCapacityForecast: the operator must resume it.", Level.ERROR),),
+)
+"""Who once said that it takes no forecasts is sent none, so none is promised."""
+
+ASKED_FOR = "Envelope/Body/GetCapacityForecastRequest/Cable/CableId"
+REPORTED = USED.rpartition("/")[0]
 
 NewId = Callable[[], str]
 
@@ -64,15 +72,22 @@ SERVED = (GetCapacityForecastRequest, RequestAdjustedCapacityRequest, UpdateAggr
 def enqueue(
     store: Store, office: Office, peers: Mapping[str, Peer], outgoing: Iterable[Outgoing], now: datetime, new_id: NewId
 ) -> None:
-    """Owe the forecasts to their CSOs, in the store's transaction; newer ones replace those that never left."""
+    """Owe the forecasts to their CSOs, in the store's transaction.
+
+    A message goes out no more, tried or not, when newer ones hold forecasts of all its cables. One that was tried may
+    have arrived, so what it said stays reckoned with.
+    """
     outbox = Outbox(store.tx)
     for one in outgoing:
-        if not outbox.offered(one.party, "UpdateCableCapacityForecast"):
+        if not outbox.offered(one.party, FORECAST):
             continue  # the outbox shows it until the operator resumes it
         peer = peers[one.party]
+        older = [sent.message_id for sent in outbox.waiting(peer.party) if sent.operation == FORECAST]
         most = peer.profile.max_cables_per_message
         for first in range(0, len(one.forecasts), most):
             _owe(store, outbox, office, peer, one.forecasts[first : first + most], one.urgent, now, new_id())
+        newest = store.newest(peer.party) if older else set()
+        store.never_sent(outbox.withdraw([each for each in older if each not in newest], now))
 
 
 def beat(store: Store, office: Office, peers: Mapping[str, Peer], now: datetime, new_id: NewId) -> None:
@@ -99,7 +114,7 @@ def answered(store: Store, sent: Letter, answer: Envelope | None, now: datetime)
     note_deviations(store.tx, sent.party, [(one.row, one.text) for one in answer.deviations])
     if isinstance(answer.body, HeartbeatResponse):
         note_clock(store.tx, sent.party, answer.body.current_time, now)
-    if sent.operation == "UpdateCableCapacityForecast":
+    if sent.operation == FORECAST:
         for cable in _taken(store.cables_in(sent.message_id), result):
             store.acknowledged(sent.message_id, cable)
     for one in result.details:
@@ -153,11 +168,8 @@ def _owe(
             for one in forecasts
         )
     )
-    subject = _subject([one.cable for one in forecasts])
-    replaced = {subject, *(_subject([one.cable]) for one in forecasts)}
-    store.never_sent(outbox.drop(peer.party, replaced, now))
     made = store.after(peer.party, now)
-    new = letter(peer, body, now=made, message_id=message_id, priority=URGENT if urgent else 0, subject=subject)
+    new = letter(peer, body, now=made, message_id=message_id, priority=URGENT if urgent else 0)
     outbox.put(replace(new, not_before=min(new.not_before, now)))
     store.dated(peer.party, new.date_time)
     for one in forecasts:
@@ -165,13 +177,6 @@ def _owe(
         if peer.profile.phases == "smallest":
             limits = limits.min(axis=0, keepdims=True).repeat(3, axis=0)
         store.sent(message_id, peer.party, one.cable, new.date_time, one.start, limits)
-
-
-def _subject(cables: Sequence[str]) -> str:
-    """What a letter is about: a cable, or exactly these cables."""
-    if len(cables) == 1:
-        return f"forecast {cables[0]}"
-    return f"forecasts {hashlib.sha256(repr(sorted(cables)).encode()).hexdigest()}"
 
 
 def _connections(cable: Cable, party: str) -> tuple[str, ...]:
@@ -188,9 +193,11 @@ def handle(
     peer, body = incoming.peer, incoming.envelope.body
     match body:
         case GetCapacityForecastRequest(cable_ids=cable_ids):
+            if not Outbox(store.tx).offered(peer.party, FORECAST):
+                return GetCapacityForecastResponse(STOPPED)
             outgoing, unknown = service.capacity_forecast(store, office, peer.party, cable_ids, now)
             enqueue(store, office, peers, outgoing, now, new_id)
-            refused = [_unknown(cable_id, "GetCapacityForecastRequest") for cable_id in unknown]
+            refused = [unknown_cable(cable_id, ASKED_FOR) for cable_id in unknown]
             return GetCapacityForecastResponse(outcome(refused, sum(len(one.forecasts) for one in outgoing)))
         case RequestAdjustedCapacityRequest():
             return _adjust(store, office, peer, body, now)
@@ -203,76 +210,52 @@ def _adjust(
     store: Store, office: Office, peer: Peer, body: RequestAdjustedCapacityRequest, now: datetime
 ) -> RequestAdjustedCapacityResponse:
     """Source: OSCP 1.0 section 3.2.5; decision 16."""
-    refused, answers, short, served = _refused(office, peer, body.refused, ADJUSTED), list[Adjustment](), list[str](), 0
-    for adjustment in gather(body.adjustments):
-        cable = office.register.open_to(peer.party, adjustment.cable_id)
-        try:
-            spans, notes = request_spans(adjustment, cable.terms if cable else _ANY.terms)
-        except CableRefused as error:
-            refused.append(error.refusal if cable else _unknown(adjustment.cable_id, ADJUSTED))
-            continue
-        if cable is None:
-            refused.append(_unknown(adjustment.cable_id, ADJUSTED))
-            assigned = [Assigned(span, (0, 0, 0), (0, 0, 0)) for span in spans]
-        else:
-            _note(store, peer, notes)
-            named = {(one.start, one.end) for one in adjustment.blocks if any(v.phase for v in one.capacity)}
-            assigned = service.adjusted_capacity(store, office, peer.party, cable, spans, now, named=named)
-            served += 1
-            short += [adjustment.cable_id] if not all(one.whole for one in assigned) else []
-        blocks = tuple(answer_block(one.asked, one.amounts, one.remaining, peer.profile) for one in assigned)
-        answers.append(Adjustment(adjustment.cable_id, blocks))
-    if not refused and not short:
-        return RequestAdjustedCapacityResponse(tuple(answers), Result.success())
-    shortage = Detail(NO_CAPACITY, _shortage(short), Level.WARN)
-    result = Result(ResultType.FAILED, (*details(refused, served), shortage))
-    return RequestAdjustedCapacityResponse(tuple(answers), result)
+
+    def assign(cable_id: str, asked: Sequence[Ask]) -> list[tuple[Sequence[int], Sequence[int]]]:
+        cable = office.register[cable_id.strip(xml.SPACE)]
+        given = service.adjusted_capacity(store, office, peer.party, cable, asked, now)
+        return [(one.amounts, one.remaining) for one in given]
+
+    answer, notes = adjusted(body, _terms(office, peer, [*body.adjustments, *body.refused]), assign, peer.profile)
+    _note(store, peer, notes)
+    return answer
 
 
 def _use(
     store: Store, office: Office, peer: Peer, body: UpdateAggregatedUsageRequest, now: datetime
 ) -> UpdateAggregatedUsageResponse:
     """Source: OSCP 1.0 section 3.2.6; decisions 15 and 19."""
-    refused, served = _refused(office, peer, body.refused, REPORTED), 0
+    refused = {
+        one.cable_id: one
+        for one in judged(body.refused, _terms(office, peer, body.refused), f"{REPORTED}/Cable/CableId")
+    }
+    read: dict[str, list[tuple[str | None, list[UsageSpan], list[Deviation]]]] = {}
     for report in gather(body.usages):
         cable = office.register.open_to(peer.party, report.cable_id)
-        if cable is None:
-            refused.append(_unknown(report.cable_id, REPORTED))
-            continue
         try:
+            if cable is None:
+                raise CableRefused(unknown_cable(report.cable_id, f"{REPORTED}/Cable/CableId"))
             spans, notes = usage_spans(report, cable.terms)
-            service.aggregated_usage(store, office, peer.party, cable, report.emsp, spans, now)
+            service.check_usage(spans, now)
         except CableRefused as error:
-            refused.append(error.refusal)
+            refused.setdefault(report.cable_id, error.refusal)
         except ValueError as error:
-            refused.append(Refusal(report.cable_id, INVALID_VALUE, str(error), USED))
+            refused.setdefault(report.cable_id, Refusal(report.cable_id, INVALID_VALUE, str(error), USED))
         else:
+            read.setdefault(report.cable_id, []).append((report.emsp, spans, notes))
+    served = {cable_id: parts for cable_id, parts in read.items() if cable_id not in refused}
+    for cable_id, parts in served.items():
+        for emsp, spans, notes in parts:
+            cable = office.register[cable_id.strip(xml.SPACE)]
+            service.aggregated_usage(store, office, peer.party, cable, emsp, spans, now)
             _note(store, peer, notes)
-            served += 1
-    return UpdateAggregatedUsageResponse(outcome(refused, served))
+    return UpdateAggregatedUsageResponse(outcome(list(refused.values()), len(served)))
 
 
-def _refused(office: Office, peer: Peer, refused: Iterable[Refusal], where: str) -> list[Refusal]:
-    """Cables refused while reading, each once."""
-    found: dict[str, Refusal] = {}
-    for one in refused:
-        known = office.register.open_to(peer.party, one.cable_id) is not None
-        found.setdefault(one.cable_id, one if known else _unknown(one.cable_id, where))
-    return list(found.values())
-
-
-_ANY = Cable("any", (1, 1, 1))
-"""Stands for a cable that the party may not know, so that the answer is the same whether it exists."""
-
-
-def _shortage(cables: Sequence[str]) -> str:
-    if not cables:
-        return "the amounts stated are assigned"
-    return f"not all could be assigned on {', '.join(cables)}; the amounts stated are"[:254]
-
-
-def _unknown(cable_id: str, where: str) -> Refusal:
-    return unknown_cable(cable_id, f"Envelope/Body/{where}/Cable/CableId")
+def _terms(office: Office, peer: Peer, said: Iterable[Adjustment | Refusal]) -> dict[str, CableTerms]:
+    """Those of the cables in a message on which its sender has connections."""
+    found = {one.cable_id: office.register.open_to(peer.party, one.cable_id) for one in said}
+    return {cable_id: cable.terms for cable_id, cable in found.items() if cable is not None}
 
 
 def _note(store: Store, peer: Peer, notes: Sequence[Deviation]) -> None:

@@ -16,9 +16,6 @@ from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.storage.columns import Ints
 from gridroom.timegrid import floor
 
-LATE = 2
-"""Publishing intervals after which a plan is no longer in force."""
-
 
 @dataclass(frozen=True)
 class CableForecast:
@@ -104,7 +101,7 @@ def share(store: Store, cable: Cable, start: datetime, available: Ints, reserve:
 def in_force(store: Store, cable: Cable, rules: Rules, now: datetime) -> Plan | None:
     """The plan issued last, from the block in force on; None when there is none or it is too old."""
     issued = store.standing(cable.id).issued
-    if issued is None or now - issued > LATE * rules.publish_every + rules.block:
+    if issued is None or now - issued > rules.good_for:
         return None
     start = floor(now, rules.block)
     sheet = store.read(PLANS, (cable.id,), start, rules.horizon)

@@ -8,6 +8,9 @@ from gridroom.dso.cables import Register
 from gridroom.timegrid import QUARTER
 
 DAY = timedelta(days=1)
+LATE = 2
+"""Publishing intervals after which a plan is no longer in force."""
+
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
@@ -46,9 +49,14 @@ class Rules:
     letters: timedelta = timedelta(days=7)
 
     @property
+    def good_for(self) -> timedelta:
+        """How long a plan stays in force when no newer one is made."""
+        return LATE * self.publish_every + self.block
+
+    @property
     def horizon(self) -> int:
-        """Blocks per issue: 24 hours and what passes until the next one."""
-        return -(-(DAY + self.publish_every) // self.block)
+        """Blocks per issue: 24 hours from whatever block the plan is told again in."""
+        return -(-(DAY + self.good_for) // self.block)
 
 
 @dataclass(frozen=True)

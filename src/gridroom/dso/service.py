@@ -3,18 +3,20 @@
 Chapter 2 of OSCP 1.0 tells the flow: measurements in, forecasts out, the CSO's three messages answered.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
 
+from gridroom import xml
 from gridroom.dso import backup, learning, planning, usage
 from gridroom.dso.cables import Cable, Finding
 from gridroom.dso.measurements import Reading, Received, accumulate, means
 from gridroom.dso.planning import CableForecast, Plan
 from gridroom.dso.rules import DAY, Office, Rules
 from gridroom.dso.store import ALLOTMENTS, LOADS, PLANS, USAGES, Store
+from gridroom.oscp.v10.answers import Ask
 from gridroom.oscp.v10.blocks import Span
 from gridroom.oscp.v10.usage import UsageSpan
 from gridroom.storage.columns import Ints
@@ -28,8 +30,6 @@ MOST_DENIED = 2**31 - 1
 
 OLDEST_REPORT = timedelta(days=31)
 """Use older than this is not reported any more."""
-
-Times = Collection[tuple[datetime, datetime]]
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,6 @@ class Assigned:
     asked: Span
     amounts: tuple[int, ...]
     remaining: tuple[int, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Whether all that was asked was assigned."""
-        return all((asked or 0) == given for asked, given in zip(self.asked.amounts, self.amounts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -185,7 +180,7 @@ def capacity_forecast(
 
     Source: OSCP 1.0 section 3.2.4.
     """
-    asked = dict.fromkeys(cable_id.strip() for cable_id in cable_ids)
+    asked = dict.fromkeys(cable_id.strip(xml.SPACE) for cable_id in cable_ids)
     unknown = [cable_id for cable_id in asked if office.register.open_to(party, cable_id) is None]
     cables = [office.register[one] for one in asked if one not in unknown] if asked else office.register.of(party)
     forecasts = []
@@ -196,7 +191,7 @@ def capacity_forecast(
 
 
 def adjusted_capacity(
-    store: Store, office: Office, party: str, cable: Cable, asked: Sequence[Span], now: datetime, *, named: Times
+    store: Store, office: Office, party: str, cable: Cable, asked: Sequence[Ask], now: datetime
 ) -> list[Assigned]:
     """A CSO asks for more, or gives back: what is assigned, block by block, in the order asked.
 
@@ -207,14 +202,13 @@ def adjusted_capacity(
         cable: Which cable.
         asked: Signed changes, without overlap on one phase.
         now: The present moment. [UTC]
-        named: Times of the blocks that name phases; what is asked for all phases is answered with one value.
 
     Source: OSCP 1.0 section 3.2.5; decision 6.
     """
     rules = office.rules
     plan = planning.in_force(store, cable, rules, now)
     if plan is None:
-        result = [Assigned(span, (0, 0, 0), (0, 0, 0)) for span in asked]
+        result = [Assigned(one.span, (0, 0, 0), (0, 0, 0)) for one in asked]
         _count_denied(store, party, cable, result, floor(now, rules.block), rules)
         store.note(now, "adjustment", party, cable.id, _explanation(result))
         return result
@@ -224,14 +218,26 @@ def adjusted_capacity(
     room = backup.room(plan.available, plan.division, most, i, rules.backup_cap_ppm, near)
     before = room.own.copy()
     result = []
-    for span in asked:
-        cells, whole = _cells(span, plan.start, n, rules)
-        amounts, remaining = backup.serve(room, span, cells, whole, uniform=(span.start, span.end) not in named)
-        result.append(Assigned(span, amounts, tuple(int(value) for value in remaining)))
+    for one in asked:
+        cells, whole = _cells(one.span, plan.start, n, rules)
+        amounts, remaining = backup.serve(room, one.span, cells, whole, uniform=one.uniform)
+        result.append(Assigned(one.span, amounts, tuple(int(value) for value in remaining)))
     _keep_adjustment(store, party, plan, i, room, before)
     _count_denied(store, party, cable, result, plan.start, rules)
     store.note(now, "adjustment", party, cable.id, _explanation(result))
     return result
+
+
+def check_usage(spans: Sequence[UsageSpan], now: datetime) -> None:
+    """See that a report speaks of times that can be reported.
+
+    Raises:
+        ValueError: A block lies in the future or too far in the past.
+    """
+    if max((span.end for span in spans), default=now) > now + AHEAD:
+        raise ValueError("a block ends in the future")
+    if min((span.start for span in spans), default=now) < now - OLDEST_REPORT:
+        raise ValueError(f"a block is older than {OLDEST_REPORT.days} days")
 
 
 def aggregated_usage(
@@ -239,18 +245,20 @@ def aggregated_usage(
 ) -> None:
     """A CSO reports what was used; a later report for the same blocks replaces the earlier.
 
-    Raises:
-        ValueError: A block lies in the future or too far in the past.
+    Args:
+        store: The memory.
+        office: Cables and rules.
+        party: Who reports; has a contract on the cable.
+        cable: Which cable.
+        emsp: For whom, if it is told apart.
+        spans: What was used; `check_usage` took it.
+        now: The present moment. [UTC]
 
     Source: OSCP 1.0 section 3.2.6.
     """
     block = office.rules.block
     if not spans:
         return
-    if max(span.end for span in spans) > now + AHEAD:
-        raise ValueError("a block ends in the future")
-    if min(span.start for span in spans) < now - OLDEST_REPORT:
-        raise ValueError(f"a block is older than {OLDEST_REPORT.days} days")
     start, end = floor(min(span.start for span in spans), block), ceil(max(span.end for span in spans), block)
     n, key = index(end, start, block), (cable.id, party, emsp or "")
     old = store.read(USAGES, key, start, n)

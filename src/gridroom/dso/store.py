@@ -286,6 +286,11 @@ class Store:
         if message_ids:
             self.tx.execute(SENT.delete().where(SENT.c.message_id.in_(message_ids)))
 
+    def newest(self, party: str) -> set[str]:
+        """Messages to a CSO that hold the newest forecast of a cable; all others are replaced."""
+        last = sa.select(sa.func.max(SENT.c.number)).where(SENT.c.party == party).group_by(SENT.c.cable)
+        return set(self.tx.scalars(sa.select(SENT.c.message_id).where(SENT.c.number.in_(last))))
+
     def cables_in(self, message_id: str) -> list[str]:
         """The cables of a forecast message."""
         return list(self.tx.scalars(sa.select(SENT.c.cable).where(SENT.c.message_id == message_id)))

@@ -70,7 +70,10 @@ def replace_units(
 
 
 def energy_cells(spans: Iterable[UsageSpan], start: datetime, n: int, block: timedelta) -> Ints:
-    """Reported energy per phase and block, shape (3, n) [Wh], spread evenly over each span; `NOT_MEASURED` if none."""
+    """Reported energy per phase and block, shape (3, n) [Wh], spread evenly over each span; `NOT_MEASURED` if none.
+
+    Rounded down, so that no more is subtracted from a load than was reported.
+    """
     sums, stated = np.zeros((3, n)), np.zeros((3, n), dtype=bool)
     for span in spans:
         seconds = span.end - span.start
@@ -82,7 +85,7 @@ def energy_cells(spans: Iterable[UsageSpan], start: datetime, n: int, block: tim
                     sums[phase, cell] += float(energy) * (part / seconds)
                     stated[phase, cell] = True
     limit = 2**31 - 1
-    return np.where(stated, np.clip(np.rint(sums), -limit, limit), NOT_MEASURED).astype(np.int64)
+    return np.where(stated, np.clip(np.floor(sums), -limit, limit), NOT_MEASURED).astype(np.int64)
 
 
 def non_controllable(measured_ca: Ints, reported_ca: Ints, entitled_ca: Ints, expected: Ints) -> tuple[Ints, Ints]:

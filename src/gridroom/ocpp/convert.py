@@ -8,10 +8,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn
 
-from gridroom.ocpp import understood, v16, v201
+from gridroom.ocpp import understood
 from gridroom.ocpp.draft20 import mapping, soap
 from gridroom.ocpp.draft20.names import IDENTITY
 from gridroom.ocpp.draft20.values import Response, SetChargingProfileResponse
@@ -19,20 +18,14 @@ from gridroom.ocpp.errors import PayloadError
 from gridroom.ocpp.fields import Payload
 from gridroom.ocpp.losses import Loss, Lost
 from gridroom.ocpp.stated import Stated
+from gridroom.ocpp.versions import Version as Version
+from gridroom.ocpp.versions import read, write
 
 CALL = 2
 """Message type of a request in OCPP-J. Source: OCPP-J 1.6 chapter 4."""
 
 LARGEST = soap.LIMITS.max_bytes
 """Longest text that is converted. [bytes]"""
-
-
-class Version(StrEnum):
-    """What a message can be said in."""
-
-    DRAFT20 = "draft20"
-    OCPP16 = "1.6"
-    OCPP201 = "2.0.1"
 
 
 @dataclass(frozen=True)
@@ -76,28 +69,33 @@ def _from_xml(data: bytes, to: Version) -> Converted:
         status = letter.message.status if isinstance(letter.message, SetChargingProfileResponse) else None
         return Converted(_json({} if status is None else {"status": status}), ())
     lost = [Loss(Lost.IDENTITY, IDENTITY, f"{letter.identity!r} belongs into the address of the connection")]
-    _, payload = _write(mapping.to_stated(letter.message, lost), to, lost)
+    stated = mapping.to_stated(letter.message, lost)
+    _note_connector(stated, Version.DRAFT20, to, lost)
+    _, payload = write(stated, to, lost)
     return Converted(_json(payload), tuple(lost))
 
 
 def _from_json(data: bytes, to: Version, identity: str) -> Converted:
     call, lost = _call(data), list[Loss]()
-    reader = v16.read_stated if call.version is Version.OCPP16 else v201.read
-    stated = reader(call.action, call.payload, lost)
+    stated = read(call.version, call.action, call.payload, lost)
     understood.check(stated)
+    _note_connector(stated, call.version, to, lost)
     if to is Version.DRAFT20:
         letter = soap.Letter(mapping.from_stated(stated, lost), identity, call.unique_id or "")
         if not identity:
             text = "stands in the connection's address, not in JSON: give --identity, or fill it in"
             lost.append(Loss(Lost.IDENTITY, IDENTITY, text))
         return Converted(soap.enclose(letter).decode(), tuple(lost))
-    action, payload = _write(stated, to, lost)
+    action, payload = write(stated, to, lost)
     frame = payload if call.unique_id is None else [CALL, call.unique_id, action, payload]
     return Converted(_json(frame), tuple(lost))
 
 
-def _write(stated: Stated, to: Version, lost: list[Loss]) -> tuple[str, Payload]:
-    return v16.write_stated(stated, lost) if to is Version.OCPP16 else v201.write(stated, lost)
+def _note_connector(stated: Stated, version: Version, to: Version, lost: list[Loss]) -> None:
+    """Connectors of 1.6 and EVSEs have the same numbers only where each EVSE has one connector; 0 is the station."""
+    if stated.evse and (version is Version.OCPP16) != (to is Version.OCPP16):
+        text = f"connector {stated.evse} is taken as EVSE {stated.evse}, or back: true where each EVSE has one"
+        lost.append(Loss(Lost.EVSE, "connectorId", text))
 
 
 def _json(value: object) -> str:

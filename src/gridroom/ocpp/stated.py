@@ -1,16 +1,15 @@
 """What an OCPP message states, as it stands there: units not converted, identifiers and texts kept.
 
-Between the versions, so that a conversion changes only what it must. What our own stations and CSOs make of it is in
-`understood.py`. Sources: OCPP 1.6 (edition 2) chapters 6 and 7, the JSON schemas of OCPP 2.0.1, OSCP 1.0 section 4.2.
+Between the versions, so that a conversion changes only what it must. What a limit becomes that cannot be kept is in
+`narrowing.py`, what our own stations and CSOs make of a message in `understood.py`. Sources: OCPP 1.6 (edition 2)
+chapters 6 and 7, the JSON schemas of OCPP 2.0.1, OSCP 1.0 section 4.2.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
-from gridroom.ocpp.errors import PayloadError
-from gridroom.ocpp.losses import Loss, Lost
 from gridroom.ocpp.profiles import Kind, Purpose, Recurrency
 
 ALL_PHASES = 3
@@ -41,12 +40,6 @@ LOCATIONS = frozenset({"Body", "Cable", "EV", "Inlet", "Outlet"})
 
 PHASES = frozenset({"L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1"})
 """Values that OCPP 1.6 and 2.0.1 have in common."""
-
-TENTH = Decimal("0.1")
-"""Steps in which limits are stated."""
-
-CENT = Decimal("0.01")
-"""Steps in which we calculate."""
 
 
 class RateUnit(StrEnum):
@@ -83,12 +76,21 @@ class TariffEntry:
 
 @dataclass(frozen=True)
 class Tariff:
-    """Price levels over time; `levels` is how many different ones there may be."""
+    """Price levels over time.
+
+    Attributes:
+        id: Its number.
+        levels: How many different ones there may be.
+        entries: The levels, in order.
+        text: A description.
+        from_start: Whether they count from startSchedule, as in chapter 4; in OCPP 2.0.1 they count from now.
+    """
 
     id: int
     levels: int
     entries: tuple[TariffEntry, ...]
     text: str = ""
+    from_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,51 +171,3 @@ class StatedReadings:
 
 Stated = StatedCharging | StatedReadings
 """What a message of either kind states."""
-
-
-def only_schedule(profile: StatedProfile, lost: list[Loss]) -> StatedSchedule:
-    """One schedule that is never above any of a profile's; of several, which may be obeyed is not told.
-
-    Raises:
-        PayloadError: There is none, or they cannot be compared.
-    """
-    if len(profile.schedules) == 1:
-        return profile.schedules[0]
-    if len({(one.unit, one.start, one.duration_s) for one in profile.schedules}) != 1:
-        raise PayloadError("chargingSchedule", "the schedules differ in unit, start or duration: none is the lowest")
-    starts = sorted({period.start_s for one in profile.schedules for period in one.periods})
-    first = profile.schedules[0]
-    text = f"of {len(profile.schedules)} schedules the lowest limit of each moment is kept"
-    lost.append(Loss(Lost.ALTERNATIVE, "chargingSchedule", text))
-    periods = tuple(_lowest(profile.schedules, start_s) for start_s in starts)
-    return StatedSchedule(first.unit, periods, first.id, first.start, first.duration_s)
-
-
-def _lowest(schedules: tuple[StatedSchedule, ...], start_s: int) -> StatedPeriod:
-    """The period that is nowhere above the schedules at a second: fewest phases, and least current in each."""
-    held = [[period for period in one.periods if period.start_s <= start_s] for one in schedules]
-    if not all(held):
-        raise PayloadError("chargingSchedulePeriod", "the first period does not start at 0 s")
-    last = [periods[-1] for periods in held]
-    phases = min(period.phases or ALL_PHASES for period in last)
-    if schedules[0].unit is RateUnit.AMPERE:
-        return StatedPeriod(start_s, min(period.limit for period in last), phases)
-    least = min(period.limit * phases / (period.phases or ALL_PHASES) for period in last)
-    return StatedPeriod(start_s, floor(least, CENT), phases)
-
-
-def floor(value: Decimal, step: Decimal) -> Decimal:
-    """A value rounded down to a step.
-
-    >>> str(floor(Decimal("16.19"), TENTH))
-    '16.1'
-    """
-    return value.quantize(step, rounding=ROUND_FLOOR)
-
-
-def tenths(limit: Decimal, n: int, lost: list[Loss]) -> float:
-    """The limit of the n-th period in tenths, rounded down."""
-    rounded = floor(limit, TENTH)
-    if rounded != limit:
-        lost.append(Loss(Lost.ROUNDED, f"chargingSchedulePeriod[{n}].limit", f"{limit} becomes {rounded}"))
-    return float(rounded)

@@ -4,15 +4,16 @@ Source: OCPP 1.6 (edition 2) section 3.13; OSCP 1.0 section 4.2.
 """
 
 from dataclasses import replace
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from gridroom.ocpp.errors import PayloadError
+from gridroom.ocpp.fields import plain, plain_number
 from gridroom.ocpp.metering import MeterReading, MeterValues, Sample
+from gridroom.ocpp.narrowing import CENT, TENTH, as_current, as_power, floor, only_schedule
 from gridroom.ocpp.profiles import Period, Profile, Schedule, SetChargingProfile
 from gridroom.ocpp.stated import (
     ALL_PHASES,
     LONGEST_S,
-    TENTH,
     RateUnit,
     Stated,
     StatedCharging,
@@ -22,19 +23,17 @@ from gridroom.ocpp.stated import (
     StatedReadings,
     StatedSample,
     StatedSchedule,
-    floor,
-    only_schedule,
 )
-
-VOLTAGE_V = 230
-"""Voltage between phase and neutral at which power becomes current. [V]"""
 
 LARGEST_CA = 1_000_000
 """More current than this is not understood. [0.01 A]"""
 
 
 def charging(stated: StatedCharging) -> SetChargingProfile:
-    """The limits that a request means; a power is shared by its phases at 230 V, rounded down to 0.01 A.
+    """The limits that a request means, down to 0.01 A.
+
+    Our stations steer by current, so a power of the phases together is the current in each that it is at 253 V: at no
+    voltage of the grid do they draw more.
 
     Raises:
         PayloadError: They break a rule, or a transaction has no number.
@@ -80,14 +79,17 @@ def _period(period: StatedPeriod, unit: RateUnit) -> Period:
     phases = ALL_PHASES if period.phases is None else period.phases
     if phases not in (1, 2, 3):
         raise PayloadError("numberPhases", f"{phases} is not 1, 2 or 3")
-    per_phase = period.limit if unit is RateUnit.AMPERE else period.limit / (VOLTAGE_V * phases)
-    if not 0 <= per_phase * 100 <= LARGEST_CA:
+    current = floor(period.limit, CENT) if unit is RateUnit.AMPERE else as_current(period.limit, phases)
+    if not 0 <= current * 100 <= LARGEST_CA:
         raise PayloadError("limit", f"{period.limit} {unit} is out of range")
-    return Period(period.start_s, int((per_phase * 100).to_integral_value(ROUND_FLOOR)), phases)
+    return Period(period.start_s, int(current * 100), phases)
 
 
 def state(request: SetChargingProfile, unit: RateUnit) -> StatedCharging:
-    """A request as it is to be stated: limits in tenths, rounded down; in W those of the phases together."""
+    """A request as it is to be stated, rounded down: in tenths of A; in W that of the phases together at 207 V.
+
+    A station that follows power draws the more current the lower the voltage: so it never draws more than the limit.
+    """
     profile, schedule = request.profile, request.profile.schedule
     stated = StatedProfile(
         id=profile.id,
@@ -113,7 +115,7 @@ def state(request: SetChargingProfile, unit: RateUnit) -> StatedCharging:
 def _limit(period: Period, unit: RateUnit) -> Decimal:
     if unit is RateUnit.AMPERE:
         return floor(Decimal(period.limit_ca).scaleb(-2), TENTH)
-    return Decimal(period.limit_ca * VOLTAGE_V * period.phases // 100)
+    return Decimal(as_power(period.limit_ca, period.phases))
 
 
 def readings(stated: StatedReadings) -> MeterValues:
@@ -152,15 +154,6 @@ def _state_sample(sample: Sample) -> StatedSample:
     return StatedSample(plain(sample.value), sample.measurand, sample.unit, sample.context, phase=sample.phase)
 
 
-def plain(number: Decimal) -> str:
-    """A number as a decimal text, without exponent.
-
-    >>> plain(Decimal("1.60e+1")), plain(Decimal("-0.05"))
-    ('16.0', '-0.05')
-    """
-    return format(number, "f")
-
-
 def transaction_number(name: str | None) -> int | None:
     """The number of a transaction, which OCPP 2.0.1 and chapter 4 name by a text.
 
@@ -171,16 +164,3 @@ def transaction_number(name: str | None) -> int | None:
     if number is None and name is not None:
         raise PayloadError("transactionId", f"{name!r} is no number, as OCPP 1.6 counts transactions")
     return number
-
-
-def plain_number(name: str | None) -> int | None:
-    """The whole number that a text is, written as OCPP 1.6 would; None when it is none.
-
-    >>> plain_number("7"), plain_number("07"), plain_number("tx-7")
-    (7, None, None)
-    """
-    digits = (name or "").removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 16):
-        return None
-    number = int(name or "")
-    return number if str(number) == name else None

@@ -8,9 +8,7 @@ other messages are here. Source: OCPP 1.6 (edition 2) chapters 6 and 7.
 from collections.abc import Callable
 
 from gridroom.ocpp import fields, times, understood, v16_charging, v16_metering
-from gridroom.ocpp.errors import PayloadError
 from gridroom.ocpp.fields import Body, Payload, maybe, present
-from gridroom.ocpp.losses import Loss
 from gridroom.ocpp.messages import (
     Authorize,
     BootNotification,
@@ -25,7 +23,7 @@ from gridroom.ocpp.messages import (
     StopTransaction,
 )
 from gridroom.ocpp.profiles import Purpose
-from gridroom.ocpp.stated import RateUnit, Stated, StatedCharging
+from gridroom.ocpp.stated import RateUnit
 
 
 def write(request: Request, *, rate_unit: str = "A") -> tuple[str, Payload]:
@@ -33,11 +31,11 @@ def write(request: Request, *, rate_unit: str = "A") -> tuple[str, Payload]:
 
     Args:
         request: What to say.
-        rate_unit: A, or W for a station that knows power only; limits are rounded down.
+        rate_unit: A, or W for a station that knows power only: the power at 207 V. Limits are rounded down.
     """
     match request:
         case SetChargingProfile():
-            return write_stated(understood.state(request, RateUnit(rate_unit)), [])
+            return "SetChargingProfile", v16_charging.write_charging(understood.state(request, RateUnit(rate_unit)), [])
         case ClearChargingProfile():
             return "ClearChargingProfile", present(
                 id=request.id,
@@ -46,7 +44,7 @@ def write(request: Request, *, rate_unit: str = "A") -> tuple[str, Payload]:
                 stackLevel=request.stack_level,
             )
         case MeterValues():
-            return write_stated(understood.state_readings(request), [])
+            return "MeterValues", v16_metering.write_readings(understood.state_readings(request), [])
         case StartTransaction():
             return "StartTransaction", {
                 "connectorId": request.connector,
@@ -94,37 +92,6 @@ def read(action: str, payload: Body) -> Request:
     return _READERS[action](payload)
 
 
-def read_stated(action: str, payload: Body, lost: list[Loss]) -> Stated:
-    """What a SetChargingProfile or MeterValues states, for a conversion.
-
-    Args:
-        action: Its action.
-        payload: Its payload.
-        lost: Gets what cannot be kept.
-
-    Raises:
-        PayloadError: It cannot be read, or is another action.
-    """
-    match action:
-        case "SetChargingProfile":
-            return v16_charging.read_charging(payload, lost)
-        case "MeterValues":
-            return v16_metering.read_readings(payload, lost)
-        case _:
-            raise PayloadError(action[:40], "is not converted, only SetChargingProfile and MeterValues are")
-
-
-def write_stated(stated: Stated, lost: list[Loss]) -> tuple[str, Payload]:
-    """Action and payload that state it, in the words of OCPP 1.6.
-
-    Raises:
-        PayloadError: OCPP 1.6 cannot say it, and nothing near it is safe.
-    """
-    if isinstance(stated, StatedCharging):
-        return "SetChargingProfile", v16_charging.write_charging(stated, lost)
-    return "MeterValues", v16_metering.write_readings(stated, lost)
-
-
 def acknowledged(action: str, answer: Body) -> bool:
     """Whether an answer says yes: Accepted, or anything at all to a message that cannot be refused."""
     if action in ("StartTransaction", "Authorize"):
@@ -141,14 +108,14 @@ def _read_clear_charging_profile(payload: Body) -> ClearChargingProfile:
     return ClearChargingProfile(
         id=maybe(payload, "id", fields.any_whole),
         connector=maybe(payload, "connectorId", fields.whole),
-        purpose=maybe(payload, "chargingProfilePurpose", lambda b, k: fields.one_of(b, k, Purpose)),
+        purpose=maybe(payload, "chargingProfilePurpose", fields.one_of(Purpose)),
         stack_level=maybe(payload, "stackLevel", fields.whole),
     )
 
 
 def _read_start_transaction(payload: Body) -> StartTransaction:
     return StartTransaction(
-        connector=fields.whole(payload, "connectorId", least=1),
+        connector=fields.whole_between(1, fields.MOST)(payload, "connectorId"),
         id_tag=fields.text(payload, "idTag"),
         meter_start_wh=fields.any_whole(payload, "meterStart"),
         at=fields.time(payload, "timestamp"),
@@ -167,7 +134,7 @@ def _read_stop_transaction(payload: Body) -> StopTransaction:
 def _read_status_notification(payload: Body) -> StatusNotification:
     return StatusNotification(
         connector=fields.whole(payload, "connectorId"),
-        status=fields.one_of(payload, "status", Status),
+        status=fields.one_of(Status)(payload, "status"),
         at=maybe(payload, "timestamp", fields.time),
         error=fields.text(payload, "errorCode"),
     )
@@ -189,8 +156,8 @@ _READERS: dict[str, Callable[[Body], Request]] = {
     "StatusNotification": _read_status_notification,
     "StartTransaction": _read_start_transaction,
     "StopTransaction": _read_stop_transaction,
-    "MeterValues": lambda payload: understood.readings(v16_metering.read_readings(payload, [])),
-    "SetChargingProfile": lambda payload: understood.charging(v16_charging.read_charging(payload, [])),
+    "MeterValues": lambda payload: understood.readings(v16_metering.read_readings(payload)),
+    "SetChargingProfile": lambda payload: understood.charging(v16_charging.read_charging(payload)),
     "ClearChargingProfile": _read_clear_charging_profile,
 }
 ACTIONS = frozenset(_READERS)

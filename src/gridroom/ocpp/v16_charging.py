@@ -2,25 +2,21 @@
 
 from gridroom.ocpp import fields, times
 from gridroom.ocpp.errors import PayloadError
-from gridroom.ocpp.fields import Body, Payload, maybe, present
+from gridroom.ocpp.fields import Body, Payload, maybe, plain_number, present
 from gridroom.ocpp.losses import Loss, Lost
+from gridroom.ocpp.narrowing import only_schedule, phase_left_out, tenths
 from gridroom.ocpp.profiles import Kind, Purpose, Recurrency
 from gridroom.ocpp.stated import (
     LONGEST_S,
-    TENTH,
     RateUnit,
     StatedCharging,
     StatedPeriod,
     StatedProfile,
     StatedSchedule,
-    floor,
-    only_schedule,
-    tenths,
 )
-from gridroom.ocpp.understood import plain_number
 
 
-def read_charging(payload: Body, lost: list[Loss]) -> StatedCharging:
+def read_charging(payload: Body) -> StatedCharging:
     """What a SetChargingProfile states.
 
     Raises:
@@ -33,7 +29,7 @@ def read_charging(payload: Body, lost: list[Loss]) -> StatedCharging:
         *("chargingProfileId", "transactionId", "stackLevel", "chargingProfilePurpose", "chargingProfileKind"),
         *("recurrencyKind", "validFrom", "validTo", "chargingSchedule"),
     )
-    purpose = fields.one_of(body, "chargingProfilePurpose", Purpose)
+    purpose = fields.one_of(Purpose)(body, "chargingProfilePurpose")
     if purpose is Purpose.EXTERNAL_CONSTRAINTS:
         raise PayloadError("chargingProfilePurpose", f"OCPP 1.6 has no {purpose}")
     transaction_id = maybe(body, "transactionId", fields.any_whole)
@@ -41,32 +37,23 @@ def read_charging(payload: Body, lost: list[Loss]) -> StatedCharging:
         id=fields.any_whole(body, "chargingProfileId"),
         stack_level=fields.whole(body, "stackLevel"),
         purpose=purpose,
-        kind=fields.one_of(body, "chargingProfileKind", Kind),
+        kind=fields.one_of(Kind)(body, "chargingProfileKind"),
         schedules=(_read_schedule(fields.object_(body, "chargingSchedule")),),
         transaction_id=None if transaction_id is None else str(transaction_id),
         valid_from=maybe(body, "validFrom", fields.time),
         valid_to=maybe(body, "validTo", fields.time),
-        recurrency=maybe(body, "recurrencyKind", lambda b, k: fields.one_of(b, k, Recurrency)),
+        recurrency=maybe(body, "recurrencyKind", fields.one_of(Recurrency)),
     )
-    connector = fields.whole(payload, "connectorId")
-    note_connector(connector, lost)
-    return StatedCharging(connector, profile)
-
-
-def note_connector(connector: int, lost: list[Loss]) -> None:
-    """Note that connectors and EVSEs have the same numbers only where each EVSE has one connector."""
-    if connector:
-        text = f"connector {connector} is taken as EVSE {connector}: true where each EVSE has one connector"
-        lost.append(Loss(Lost.EVSE, "connectorId", text))
+    return StatedCharging(fields.whole(payload, "connectorId"), profile)
 
 
 def _read_schedule(body: Body) -> StatedSchedule:
     fields.only(body, "duration", "startSchedule", "chargingRateUnit", "chargingSchedulePeriod", "minChargingRate")
     return StatedSchedule(
-        unit=fields.one_of(body, "chargingRateUnit", RateUnit),
+        unit=fields.one_of(RateUnit)(body, "chargingRateUnit"),
         periods=tuple(_read_period(period) for period in fields.objects(body, "chargingSchedulePeriod")),
         start=maybe(body, "startSchedule", fields.time),
-        duration_s=maybe(body, "duration", lambda b, k: fields.whole(b, k, most=LONGEST_S)),
+        duration_s=maybe(body, "duration", fields.whole_between(0, LONGEST_S)),
         least=maybe(body, "minChargingRate", fields.number),
     )
 
@@ -74,9 +61,9 @@ def _read_schedule(body: Body) -> StatedSchedule:
 def _read_period(body: Body) -> StatedPeriod:
     fields.only(body, "startPeriod", "limit", "numberPhases")
     return StatedPeriod(
-        start_s=fields.whole(body, "startPeriod", most=LONGEST_S),
+        start_s=fields.whole_between(0, LONGEST_S)(body, "startPeriod"),
         limit=fields.number(body, "limit"),
-        phases=maybe(body, "numberPhases", lambda b, k: fields.whole(b, k, least=1, most=3)),
+        phases=maybe(body, "numberPhases", fields.whole_between(1, 3)),
     )
 
 
@@ -95,7 +82,6 @@ def write_charging(stated: StatedCharging, lost: list[Loss]) -> Payload:
         lost.append(Loss(Lost.SCHEDULE_ID, "chargingScheduleId", f"{schedule.id} is left out"))
     if schedule.tariff is not None:
         lost.append(Loss(Lost.SALES_TARIFF, "salesTariff", "prices are left out"))
-    note_connector(stated.evse, lost)
     return {
         "connectorId": stated.evse,
         "csChargingProfiles": present(
@@ -112,7 +98,9 @@ def write_charging(stated: StatedCharging, lost: list[Loss]) -> Payload:
                 startSchedule=None if schedule.start is None else times.write(schedule.start),
                 chargingRateUnit=schedule.unit,
                 chargingSchedulePeriod=[_write_period(period, n, lost) for n, period in enumerate(schedule.periods)],
-                minChargingRate=None if schedule.least is None else float(floor(schedule.least, TENTH)),
+                minChargingRate=None
+                if schedule.least is None
+                else tenths(schedule.least, "chargingSchedule.minChargingRate", lost),
             ),
         ),
     }
@@ -128,7 +116,8 @@ def numbered(name: str | None, lost: list[Loss]) -> int | None:
 
 
 def _write_period(period: StatedPeriod, n: int, lost: list[Loss]) -> Payload:
+    path = f"chargingSchedulePeriod[{n}]"
     if period.phase is not None:
-        path = f"chargingSchedulePeriod[{n}].phaseToUse"
-        lost.append(Loss(Lost.PHASE_TO_USE, path, f"L{period.phase} is left out, the station chooses"))
-    return present(startPeriod=period.start_s, limit=tenths(period.limit, n, lost), numberPhases=period.phases)
+        lost.append(phase_left_out(period.phase, path))
+    limit = tenths(period.limit, f"{path}.limit", lost)
+    return present(startPeriod=period.start_s, limit=limit, numberPhases=period.phases)

@@ -2,7 +2,7 @@
 
 from gridroom.ocpp import fields, times
 from gridroom.ocpp.errors import PayloadError
-from gridroom.ocpp.fields import Body, Payload, maybe, present
+from gridroom.ocpp.fields import Body, Payload, choice_of, maybe, plain, present
 from gridroom.ocpp.losses import Loss, Lost
 from gridroom.ocpp.stated import (
     CONTEXTS,
@@ -15,8 +15,7 @@ from gridroom.ocpp.stated import (
     StatedReadings,
     StatedSample,
 )
-from gridroom.ocpp.understood import plain
-from gridroom.ocpp.v16_charging import note_connector, numbered
+from gridroom.ocpp.v16_charging import numbered
 
 MEASURANDS = frozenset(
     {
@@ -44,7 +43,7 @@ FORMATS = frozenset({"Raw", "SignedData"})
 """How a value may be stated."""
 
 
-def read_readings(payload: Body, lost: list[Loss]) -> StatedReadings:
+def read_readings(payload: Body) -> StatedReadings:
     """What a MeterValues states.
 
     Raises:
@@ -53,9 +52,8 @@ def read_readings(payload: Body, lost: list[Loss]) -> StatedReadings:
     fields.only(payload, "connectorId", "transactionId", "meterValue")
     number = maybe(payload, "transactionId", fields.any_whole)
     readings = tuple(_read_reading(value) for value in fields.objects(payload, "meterValue"))
-    connector = fields.whole(payload, "connectorId")
-    note_connector(connector, lost)
-    return StatedReadings(connector, None if number is None else str(number), readings)
+    name = None if number is None else str(number)
+    return StatedReadings(fields.whole(payload, "connectorId"), name, readings)
 
 
 def _read_reading(body: Body) -> StatedReading:
@@ -66,14 +64,14 @@ def _read_reading(body: Body) -> StatedReading:
 
 def _read_sample(body: Body) -> StatedSample:
     fields.only(body, "value", "context", "format", "measurand", "phase", "location", "unit")
-    signed = maybe(body, "format", lambda b, k: fields.choice(b, k, FORMATS)) == "SignedData"
+    signed = maybe(body, "format", choice_of(FORMATS)) == "SignedData"
     return StatedSample(
         value=fields.text(body, "value") if signed else plain(fields.number(body, "value")),
-        measurand=maybe(body, "measurand", lambda b, k: fields.choice(b, k, MEASURANDS)) or DEFAULT_MEASURAND,
-        unit=maybe(body, "unit", lambda b, k: fields.choice(b, k, UNITS)) or "",
-        context=maybe(body, "context", lambda b, k: fields.choice(b, k, CONTEXTS)) or DEFAULT_CONTEXT,
-        location=maybe(body, "location", lambda b, k: fields.choice(b, k, LOCATIONS)) or DEFAULT_LOCATION,
-        phase=maybe(body, "phase", lambda b, k: fields.choice(b, k, PHASES)) or "",
+        measurand=maybe(body, "measurand", choice_of(MEASURANDS)) or DEFAULT_MEASURAND,
+        unit=maybe(body, "unit", choice_of(UNITS)) or "",
+        context=maybe(body, "context", choice_of(CONTEXTS)) or DEFAULT_CONTEXT,
+        location=maybe(body, "location", choice_of(LOCATIONS)) or DEFAULT_LOCATION,
+        phase=maybe(body, "phase", choice_of(PHASES)) or "",
         signed=signed,
     )
 
@@ -84,7 +82,6 @@ def write_readings(stated: StatedReadings, lost: list[Loss]) -> Payload:
     Raises:
         PayloadError: Nothing is left that OCPP 1.6 can say.
     """
-    note_connector(stated.evse, lost)
     kept: list[Payload] = []
     for n, reading in enumerate(stated.readings):
         samples = [_write_sample(one) for m, one in enumerate(reading.samples) if _sayable(one, f"{n}.{m}", lost)]

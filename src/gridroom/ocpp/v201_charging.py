@@ -1,12 +1,14 @@
 """OCPP 2.0.1: charging profiles between payload and what they state. Source: OCPP 2.0.1 part 2 and its JSON schemas."""
 
+from datetime import datetime
+
 from gridroom.ocpp import fields, times
 from gridroom.ocpp.fields import Body, Payload, maybe, present
 from gridroom.ocpp.losses import Loss, Lost
+from gridroom.ocpp.narrowing import only_schedule, tenths
 from gridroom.ocpp.profiles import Kind, Purpose, Recurrency
 from gridroom.ocpp.stated import (
     LONGEST_S,
-    TENTH,
     RateUnit,
     StatedCharging,
     StatedPeriod,
@@ -14,9 +16,6 @@ from gridroom.ocpp.stated import (
     StatedSchedule,
     Tariff,
     TariffEntry,
-    floor,
-    only_schedule,
-    tenths,
 )
 
 PURPOSES = {
@@ -59,20 +58,19 @@ def read_charging(payload: Body, lost: list[Loss]) -> StatedCharging:
     profile = StatedProfile(
         id=fields.any_whole(body, "id"),
         stack_level=fields.whole(body, "stackLevel"),
-        purpose=PURPOSES[fields.choice(body, "chargingProfilePurpose", frozenset(PURPOSES))],
-        kind=fields.one_of(body, "chargingProfileKind", Kind),
+        purpose=PURPOSES[fields.choice_of(frozenset(PURPOSES))(body, "chargingProfilePurpose")],
+        kind=fields.one_of(Kind)(body, "chargingProfileKind"),
         schedules=tuple(_read_schedule(one, lost) for one in fields.objects(body, "chargingSchedule", most=3)),
         transaction_id=maybe(body, "transactionId", read_transaction),
         valid_from=maybe(body, "validFrom", fields.time),
         valid_to=maybe(body, "validTo", fields.time),
-        recurrency=maybe(body, "recurrencyKind", lambda b, k: fields.one_of(b, k, Recurrency)),
+        recurrency=maybe(body, "recurrencyKind", fields.one_of(Recurrency)),
     )
     return StatedCharging(fields.whole(payload, "evseId"), profile)
 
 
-def read_transaction(body: Body, key: str) -> str:
-    """The name of a transaction."""
-    return fields.text(body, key, most=LONGEST_NAME)
+read_transaction = fields.text_up_to(LONGEST_NAME)
+"""The name of a transaction."""
 
 
 def _read_schedule(body: Body, lost: list[Loss]) -> StatedSchedule:
@@ -80,24 +78,25 @@ def _read_schedule(body: Body, lost: list[Loss]) -> StatedSchedule:
         *(body, lost, "id", "startSchedule", "duration", "chargingRateUnit", "chargingSchedulePeriod"),
         *("minChargingRate", "salesTariff"),
     )
+    tariff = maybe(body, "salesTariff", fields.object_)
     return StatedSchedule(
-        unit=fields.one_of(body, "chargingRateUnit", RateUnit),
+        unit=fields.one_of(RateUnit)(body, "chargingRateUnit"),
         periods=tuple(_read_period(one, lost) for one in fields.objects(body, "chargingSchedulePeriod", most=1024)),
         id=fields.any_whole(body, "id"),
         start=maybe(body, "startSchedule", fields.time),
-        duration_s=maybe(body, "duration", lambda b, k: fields.whole(b, k, most=LONGEST_S)),
+        duration_s=maybe(body, "duration", fields.whole_between(0, LONGEST_S)),
         least=maybe(body, "minChargingRate", fields.number),
-        tariff=maybe(body, "salesTariff", lambda b, k: _read_tariff(fields.object_(b, k), lost)),
+        tariff=None if tariff is None else _read_tariff(tariff, lost),
     )
 
 
 def _read_period(body: Body, lost: list[Loss]) -> StatedPeriod:
     known(body, lost, "startPeriod", "limit", "numberPhases", "phaseToUse")
     return StatedPeriod(
-        start_s=fields.whole(body, "startPeriod", most=LONGEST_S),
+        start_s=fields.whole_between(0, LONGEST_S)(body, "startPeriod"),
         limit=fields.number(body, "limit"),
-        phases=maybe(body, "numberPhases", lambda b, k: fields.whole(b, k, least=1, most=3)),
-        phase=maybe(body, "phaseToUse", lambda b, k: fields.whole(b, k, least=1, most=3)),
+        phases=maybe(body, "numberPhases", fields.whole_between(1, 3)),
+        phase=maybe(body, "phaseToUse", fields.whole_between(1, 3)),
     )
 
 
@@ -109,7 +108,7 @@ def _read_tariff(body: Body, lost: list[Loss]) -> Tariff:
         id=fields.any_whole(body, "id"),
         levels=len({one.level for one in entries} - {0}) if levels is None else levels,
         entries=entries,
-        text=maybe(body, "salesTariffDescription", lambda b, k: fields.text(b, k, most=LONGEST_TEXT)) or "",
+        text=maybe(body, "salesTariffDescription", fields.text_up_to(LONGEST_TEXT)) or "",
     )
 
 
@@ -121,7 +120,8 @@ def _read_entry(body: Body, lost: list[Loss]) -> TariffEntry:
     for name, holder in (("consumptionCost", body), ("duration", interval)):
         if name in holder:
             lost.append(Loss(Lost.SALES_TARIFF, f"salesTariffEntry.{name}", "is left out"))
-    return TariffEntry(fields.whole(interval, "start", most=LONGEST_S), maybe(body, "ePriceLevel", fields.whole) or 0)
+    start_s = fields.whole_between(0, LONGEST_S)(interval, "start")
+    return TariffEntry(start_s, maybe(body, "ePriceLevel", fields.whole) or 0)
 
 
 def write_charging(stated: StatedCharging, lost: list[Loss]) -> Payload:
@@ -159,19 +159,21 @@ def _write_schedule(schedule: StatedSchedule, profile_id: int, lost: list[Loss])
         chargingSchedulePeriod=[
             present(
                 startPeriod=period.start_s,
-                limit=tenths(period.limit, n, lost),
+                limit=tenths(period.limit, f"chargingSchedulePeriod[{n}].limit", lost),
                 numberPhases=period.phases,
                 phaseToUse=period.phase,
             )
             for n, period in enumerate(schedule.periods)
         ],
-        minChargingRate=None if schedule.least is None else float(floor(schedule.least, TENTH)),
-        salesTariff=None if schedule.tariff is None else _write_tariff(schedule.tariff, schedule.start is None, lost),
+        minChargingRate=None
+        if schedule.least is None
+        else tenths(schedule.least, "chargingSchedule.minChargingRate", lost),
+        salesTariff=None if schedule.tariff is None else _write_tariff(schedule.tariff, schedule.start, lost),
     )
 
 
-def _write_tariff(tariff: Tariff, relative: bool, lost: list[Loss]) -> Payload:
-    if not relative:
+def _write_tariff(tariff: Tariff, start: datetime | None, lost: list[Loss]) -> Payload:
+    if tariff.from_start and start is not None:
         text = "OCPP 2.0.1 counts prices from now, not from startSchedule"
         lost.append(Loss(Lost.SALES_TARIFF, "salesTariffEntry.relativeTimeInterval.start", text))
     if len(tariff.text) > LONGEST_TEXT:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from gridroom.ocpp import fields, times
 from gridroom.ocpp.errors import PayloadError
-from gridroom.ocpp.fields import Body, Payload, maybe, present
+from gridroom.ocpp.fields import Body, Payload, choice_of, maybe, plain, present
 from gridroom.ocpp.losses import Loss, Lost
 from gridroom.ocpp.stated import (
     CONTEXTS,
@@ -17,7 +17,6 @@ from gridroom.ocpp.stated import (
     StatedReadings,
     StatedSample,
 )
-from gridroom.ocpp.understood import plain
 from gridroom.ocpp.v201_charging import known, read_transaction
 
 MEASURANDS = frozenset(
@@ -79,27 +78,25 @@ def _read_reading(body: Body, lost: list[Loss]) -> StatedReading:
 
 
 def _read_sample(body: Body, lost: list[Loss]) -> StatedSample:
-    known(
-        *(body, lost, "value", "context", "measurand", "phase", "location", "signedMeterValue", "unitOfMeasure"),
-    )
+    known(body, lost, "value", "context", "measurand", "phase", "location", "signedMeterValue", "unitOfMeasure")
     if "signedMeterValue" in body:
         lost.append(Loss(Lost.SIGNED, "signedMeterValue", "is left out, its number is kept"))
-    unit, power = maybe(body, "unitOfMeasure", lambda b, k: _read_unit(fields.object_(b, k), lost)) or ("", 0)
+    unit, power = _read_unit(maybe(body, "unitOfMeasure", fields.object_) or {}, lost)
     return StatedSample(
         value=plain(fields.number(body, "value").scaleb(power)),
-        measurand=maybe(body, "measurand", lambda b, k: fields.choice(b, k, MEASURANDS)) or DEFAULT_MEASURAND,
+        measurand=maybe(body, "measurand", choice_of(MEASURANDS)) or DEFAULT_MEASURAND,
         unit=unit,
-        context=maybe(body, "context", lambda b, k: fields.choice(b, k, CONTEXTS)) or DEFAULT_CONTEXT,
-        location=maybe(body, "location", lambda b, k: fields.choice(b, k, LOCATIONS)) or DEFAULT_LOCATION,
-        phase=maybe(body, "phase", lambda b, k: fields.choice(b, k, PHASES)) or "",
+        context=maybe(body, "context", choice_of(CONTEXTS)) or DEFAULT_CONTEXT,
+        location=maybe(body, "location", choice_of(LOCATIONS)) or DEFAULT_LOCATION,
+        phase=maybe(body, "phase", choice_of(PHASES)) or "",
     )
 
 
 def _read_unit(body: Body, lost: list[Loss]) -> tuple[str, int]:
     """A unit, and the power of ten that the value is multiplied by."""
     known(body, lost, "unit", "multiplier")
-    power = maybe(body, "multiplier", lambda b, k: fields.whole(b, k, least=-MOST_POWER, most=MOST_POWER))
-    return maybe(body, "unit", lambda b, k: fields.text(b, k, most=20)) or "", power or 0
+    power = maybe(body, "multiplier", fields.whole_between(-MOST_POWER, MOST_POWER))
+    return maybe(body, "unit", fields.text_up_to(20)) or "", power or 0
 
 
 def write_readings(stated: StatedReadings, lost: list[Loss]) -> Payload:

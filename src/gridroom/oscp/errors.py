@@ -2,6 +2,7 @@
 
 - `OscpError`
     - `LocalError`: we asked for something the protocol cannot say.
+    - `CableRefused` (in `v10.spans`, since it holds the refusal): values of one cable that break a rule.
     - `RemoteError`: the other side sent something we refuse; names the element.
         - `AnswerError`: the answer to our request cannot be used.
         - `HeaderError` (in `v10.receiving`, since it holds the request): its header breaks a rule.

@@ -21,7 +21,11 @@ Kind = Literal["party", "station", "meter"]
 """What a certificate speaks for: a company, a charge station, a substation meter."""
 
 CA_LIFETIME = timedelta(days=3650)
+"""How long a new authority is good."""
+
 LIFETIME = timedelta(days=825)
+"""How long a new certificate is good."""
+
 _BACKDATE = timedelta(hours=1)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

@@ -20,6 +20,7 @@ from gridroom.oscp.errors import RemoteError
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.messages import OPERATIONS, UpdateCableCapacityForecastRequest, operation_of
 from gridroom.oscp.v10.peer import Peer, Reply, write_fault
+from gridroom.storage.database import Database
 from gridroom.storage.letters import WAITS
 
 log = structlog.get_logger()
@@ -32,7 +33,9 @@ BREATHS = 4
 
 URGENT, NORMAL, LOW = "urgent", "normal", "low"
 
-_PRIORITY = re.compile(rb"<(?:[\w.-]+:)?priority\b[^>]*>\s*([+-]?\d{1,9})\s*<", re.IGNORECASE)
+_PRIORITY = re.compile(rb"<(?:[\w.-]+:)?priority\b[^>]{0,500}>(.{1,500}?)</", re.IGNORECASE | re.DOTALL)
+_BESIDE = re.compile(rb"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[|\]\]>", re.DOTALL)
+_INTEGER = re.compile(rb"\s*([+-]?[0-9]+)\s*")
 _BODY = re.compile(rb"<(?:[\w.-]+:)?body\b", re.IGNORECASE)
 
 Answer = Callable[[str, bytes], Reply]
@@ -47,7 +50,8 @@ def glance(data: bytes) -> int:
     """
     body = _BODY.search(data)
     found = _PRIORITY.search(data, 0, body.start() if body else len(data))
-    return int(found[1]) if found else 0
+    number = _INTEGER.fullmatch(_BESIDE.sub(b"", found[1])) if found else None
+    return int(number[1]) if number else 0
 
 
 @dataclass(frozen=True)
@@ -114,14 +118,17 @@ class Desk:
             self._serving = asyncio.ensure_future(self._serve())
         return await answered
 
-    def keep(self, tx: sa.Connection) -> None:
-        """Add what was measured to what the database knows, and begin anew."""
+    def keep(self, db: Database) -> None:
+        """Add what was measured, if anything, to what the database knows, and begin anew."""
         measured, self._waits = self._waits, {}
-        known = waits(tx) if measured else {}
-        for kind, one in measured.items():
-            values = asdict(known.get(kind, Waits()).plus(one))
-            if tx.execute(WAITS.update().where(WAITS.c.kind == kind).values(values)).rowcount == 0:
-                tx.execute(WAITS.insert().values(kind=kind, **values))
+        if not measured:
+            return
+        with db.transact() as tx:
+            known = waits(tx)
+            for kind, one in measured.items():
+                values = asdict(known.get(kind, Waits()).plus(one))
+                if tx.execute(WAITS.update().where(WAITS.c.kind == kind).values(values)).rowcount == 0:
+                    tx.execute(WAITS.insert().values(kind=kind, **values))
 
     async def _serve(self) -> None:
         try:

@@ -20,12 +20,14 @@ from gridroom.oscp.v10.peer import (
     Incoming,
     Peer,
     Reply,
+    Trace,
     answer_type,
     check_replay,
     is_remembered,
     read_request,
     readdress,
     replay_deviation,
+    trace_of,
     write_answer,
     write_fault,
 )
@@ -70,27 +72,20 @@ def receive(
         new_id: Gives a fresh MessageID for the answer.
         date: Gives the answer's DateTime; `now` without it.
     """
-    refusal: RemoteError | None = None
     try:
         incoming = read_request(peer, service_namespace, data, now)
-    except HeaderError as error:
-        incoming, refusal = error.incoming, error
     except RemoteError as error:
-        log.warning("a letter was refused", party=peer.party, reason=str(error))
-        return write_fault(error, peer, now=now, service=service_namespace)
+        reply = write_fault(error, peer, now=now, service="" if isinstance(error, HeaderError) else service_namespace)
+        return _refuse(db, peer, error, trace_of(error, data, now), reply)
     try:
         with db.transact() as tx:
-            reply = _replay(tx, incoming, now, new_id)
-            if reply is None and refusal is None:
-                reply = _act(tx, incoming, handle, now, new_id, date)
-        if reply is not None:
-            return reply
+            return _replay(tx, incoming, now, new_id) or _act(tx, incoming, handle, now, new_id, date)
     except RemoteError as error:
         refusal = error
     except Exception:
         log.exception("a letter could not be handled", party=peer.party, message_id=incoming.message_id)
         refusal = RemoteError("internal error, send it again later", sender=False)
-    return _refuse(db, incoming, refusal or RemoteError("not handled", sender=False), now)
+    return _refuse(db, peer, refusal, incoming.trace(now), write_fault(refusal, peer, now=now, incoming=incoming))
 
 
 def prune(tx: sa.Connection, now: datetime) -> int:
@@ -151,7 +146,7 @@ def _replay(tx: sa.Connection, incoming: Incoming, now: datetime, new_id: NewId)
     own = (INBOX.c.party == incoming.peer.party) & (INBOX.c.message_id == incoming.message_id)
     row = tx.execute(sa.select(INBOX).where(own)).first()
     if row is not None:
-        check_replay(incoming, row.digest)
+        check_replay(incoming, row.digest, row.wording)
         _note_replay(tx, incoming, row)
         if incoming.remember_until(now) > row.until:  # repeated with a later DateTime: it may come once more
             tx.execute(INBOX.update().where(own).values(until=incoming.remember_until(now)))
@@ -168,7 +163,7 @@ def _replay(tx: sa.Connection, incoming: Incoming, now: datetime, new_id: NewId)
         return None
     answer = readdress(row.answer, incoming, now=now, message_id=new_id())
     _note_replay(tx, incoming, row)
-    return _remember(tx, incoming, Reply(row.status, answer, row.content_type), now)
+    return _remember(tx, incoming.peer.party, incoming.trace(now), Reply(row.status, answer, row.content_type))
 
 
 def _note_replay(tx: sa.Connection, incoming: Incoming, first: sa.Row[Any]) -> None:
@@ -188,33 +183,34 @@ def _act(
     body = handle(tx, incoming)
     data = write_answer(incoming, body, now=dated, message_id=new_id())
     reply = Reply(200, data, answer_type(incoming))
-    return _remember(tx, incoming, reply, now) if is_remembered(body) else reply
+    return _remember(tx, incoming.peer.party, incoming.trace(now), reply) if is_remembered(body) else reply
 
 
-def _refuse(db: Database, incoming: Incoming, error: RemoteError, now: datetime) -> Reply:
-    """A Fault; the sender's are remembered unless the id already has an answer."""
-    log.warning("a letter was refused", party=incoming.peer.party, message_id=incoming.message_id, reason=str(error))
-    reply = write_fault(error, incoming.peer, now=now, incoming=incoming)
-    if error.sender:
-        with db.transact() as tx:
-            own = (INBOX.c.party == incoming.peer.party) & (INBOX.c.message_id == incoming.message_id)
-            if tx.execute(sa.select(INBOX.c.message_id).where(own)).first() is None:
-                _remember(tx, incoming, reply, now)
-    return reply
+def _refuse(db: Database, peer: Peer, error: RemoteError, trace: Trace, reply: Reply) -> Reply:
+    """A Fault: the first one again for the same bytes; the sender's are remembered unless the id has an answer."""
+    log.warning("a letter was refused", party=peer.party, message_id=trace.message_id, reason=str(error))
+    if not error.sender or not trace.message_id:
+        return reply
+    with db.transact() as tx:
+        own = (INBOX.c.party == peer.party) & (INBOX.c.message_id == trace.message_id)
+        row = tx.execute(sa.select(INBOX).where(own)).first()
+        if row is None:
+            return _remember(tx, peer.party, trace, reply)
+        return Reply(row.status, row.answer, row.content_type) if row.wording == trace.wording else reply
 
 
-def _remember(tx: sa.Connection, incoming: Incoming, reply: Reply, now: datetime) -> Reply:
+def _remember(tx: sa.Connection, party: str, trace: Trace, reply: Reply) -> Reply:
     tx.execute(
         INBOX.insert().values(
-            party=incoming.peer.party,
-            message_id=incoming.message_id,
-            family=incoming.family,
-            digest=incoming.digest,
-            wording=incoming.wording,
+            party=party,
+            message_id=trace.message_id,
+            family=trace.family,
+            digest=trace.digest,
+            wording=trace.wording,
             status=reply.status,
             answer=reply.data,
             content_type=reply.content_type,
-            until=incoming.remember_until(now),
+            until=trace.until,
         )
     )
     return reply

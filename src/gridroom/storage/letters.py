@@ -1,25 +1,14 @@
 """Tables of the letters that an actor owes and has received; one place for all actors.
 
-An actor's first migration calls `create`. A later change of these tables gets a function of its own here, called by
-the actors' next migration.
+Here they are as they are now. Migrations name the columns as they were then: a change here needs a migration of each
+actor, and no older one may change with it.
 """
-
-from typing import Protocol
 
 import sqlalchemy as sa
 
 from gridroom.storage.columns import UtcTime
 
 METADATA = sa.MetaData()
-
-
-class MigrationOperations(Protocol):
-    """The part of Alembic's `op` that is needed here."""
-
-    def get_bind(self) -> sa.Connection:
-        """The connection of the migration."""
-        ...
-
 
 OUTBOX = sa.Table(
     "outbox",
@@ -79,7 +68,6 @@ DEVIATIONS = sa.Table(
 )
 """Readings that had to be tolerated, counted per peer."""
 
-
 STOPPED = sa.Table(
     "stopped",
     METADATA,
@@ -109,21 +97,3 @@ WAITS = sa.Table(
     sa.Column("shed", sa.Integer, nullable=False),
 )
 """From receipt to processed, per class of priority."""
-
-
-def create(op: MigrationOperations) -> None:
-    """Create the tables of letters, as of the first migration.
-
-    Args:
-        op: Alembic's `op`, as in `from alembic import op`.
-    """
-    METADATA.create_all(op.get_bind(), tables=[OUTBOX, INBOX, TALLIES, DEVIATIONS], checkfirst=False)
-
-
-def create_second(op: MigrationOperations) -> None:
-    """Create the tables that came with the second migration of each actor: what peers refuse, clocks, waiting times.
-
-    Args:
-        op: Alembic's `op`.
-    """
-    METADATA.create_all(op.get_bind(), tables=[STOPPED, CLOCKS, WAITS], checkfirst=False)

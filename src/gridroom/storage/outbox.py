@@ -67,16 +67,20 @@ class Outbox:
             )
         )
 
-    def drop(self, party: str, subjects: str | Iterable[str], now: datetime) -> list[str]:
-        """Take back what a newer letter on the same subject replaces.
+    def drop(self, party: str, subject: str, now: datetime) -> list[str]:
+        """Take back what a newer letter on the same subject replaces; see `withdraw`."""
+        mine = (OUTBOX.c.party == party) & (OUTBOX.c.state == WAITING) & (OUTBOX.c.subject == subject)
+        return self.withdraw(self._tx.scalars(sa.select(OUTBOX.c.message_id).where(mine)), now)
+
+    def withdraw(self, message_ids: Iterable[str], now: datetime) -> list[str]:
+        """Take back letters that newer ones replace.
 
         A letter never tried disappears; one that was tried may have arrived: it is given up, not forgotten.
 
         Returns:
             Message ids of the letters that certainly never left.
         """
-        names = [subjects] if isinstance(subjects, str) else list(subjects)
-        replaced = (OUTBOX.c.party == party) & (OUTBOX.c.state == WAITING) & OUTBOX.c.subject.in_(names)
+        replaced = (OUTBOX.c.state == WAITING) & OUTBOX.c.message_id.in_(list(message_ids))
         unsent = replaced & (OUTBOX.c.attempts == 0)
         ids = list(self._tx.scalars(sa.select(OUTBOX.c.message_id).where(unsent)))
         if ids:
@@ -221,8 +225,20 @@ class Courier:
         post: Post,
         on_answer: OnAnswer,
         jitter: Callable[[], float] = random.random,
+        clock: Callable[[], datetime] | None = None,
     ) -> None:
+        """Make ready to carry letters.
+
+        Args:
+            db: Where the letters wait.
+            peers: Who may get letters.
+            post: Posts them.
+            on_answer: Called with each answer.
+            jitter: Random numbers in [0, 1), spread the retries.
+            clock: Tells the time between two letters of a flush, which may last; without it the time stands still.
+        """
         self._db = db
+        self._clock = clock
         self._peers = peers
         self._post = post
         self._on_answer = on_answer
@@ -241,11 +257,15 @@ class Courier:
     async def _serve(self, party: str, now: datetime) -> int:
         attempts = 0
         async with self._locks[party]:
-            while (letter := self._next(party, now)) is not None:
+            while (letter := self._next(party, self._time(now))) is not None:
                 attempts += 1
                 if not await self._deliver(letter, self._peers[party], now):
                     break
         return attempts
+
+    def _time(self, since: datetime) -> datetime:
+        """The present moment in a flush that began at a moment: other letters took their time. [UTC]"""
+        return since if self._clock is None else max(since, self._clock())
 
     def _next(self, party: str, now: datetime) -> Letter | None:
         with self._db.transact() as tx:
@@ -269,9 +289,10 @@ class Courier:
             return "no such peer"
         return "" if outbox.offered(letter.party, letter.operation) else "the peer does not offer this"
 
-    async def _deliver(self, letter: Letter, peer: Peer, now: datetime) -> bool:
+    async def _deliver(self, letter: Letter, peer: Peer, since: datetime) -> bool:
         kind = soap.content_type(letter.operation, peer.profile)
         status, data, retry_after = await self._post(peer.url, letter.data, kind)
+        now = self._time(since)
         verdict = judge(letter, peer, status, data, now, self._jitter(), retry_after)
         with self._db.transact() as tx:
             return self._settle(tx, letter, verdict, now, answered=status not in (None, CERTIFICATE_REFUSED))

@@ -29,8 +29,8 @@ def refuse(incoming: v10.Incoming) -> v10.Response:
     raise v10.RemoteError("nothing is offered here")
 
 
-def both(handle: Callable[[v10.Incoming], v10.Response]) -> tuple[v10.Conversation, Post, list[bytes]]:
-    """A CSO's conversation, a post that reaches a DSO after two failures, and what was posted."""
+def both(handle: Callable[[v10.Incoming], v10.Response], lost: int = 0) -> tuple[v10.Conversation, Post, list[bytes]]:
+    """A CSO's conversation, a post that reaches a DSO after so many were lost, and what was posted."""
     ids = iter(f"id-{number}" for number in range(100))
     cso = v10.Conversation(peer("dso", "cso"), v10.CSP_NAMESPACE, well, lambda: next(ids))
     dso = v10.Conversation(peer("cso", "dso"), v10.DSO_NAMESPACE, handle, lambda: next(ids))
@@ -39,7 +39,7 @@ def both(handle: Callable[[v10.Incoming], v10.Response]) -> tuple[v10.Conversati
     async def post(url: str, data: bytes, content_type: str) -> Response:
         assert (url, content_type) == ("https://there.example/", v10.content_type("GetCapacityForecast"))
         posted.append(data)
-        if len(posted) < 3:
+        if len(posted) <= lost:
             return Response(None, b"no connection")
         reply = dso.receive(data, now=NOON)
         return Response(reply.status, reply.data)
@@ -57,7 +57,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_waiting")
 async def test_a_request_is_repeated_word_by_word_until_it_is_answered() -> None:
-    cso, post, posted = both(well)
+    cso, post, posted = both(well, lost=2)
     outcome = await ask(cso, post, ASKED, now=lambda: NOON)
     assert isinstance(outcome, v10.Delivered)
     assert outcome.envelope.body == v10.GetCapacityForecastResponse(v10.Result.success())
@@ -67,11 +67,12 @@ async def test_a_request_is_repeated_word_by_word_until_it_is_answered() -> None
 
 
 @pytest.mark.usefixtures("_no_waiting")
-async def test_a_request_that_is_refused_is_not_repeated() -> None:
-    cso, post, posted = both(refuse)
+@pytest.mark.parametrize("lost", [0, 2])
+async def test_a_request_that_is_refused_is_not_repeated(lost: int) -> None:
+    cso, post, posted = both(refuse, lost)
     outcome = await ask(cso, post, ASKED, now=lambda: NOON)
-    assert outcome == v10.GivenUp("Fault: nothing is offered here", possibly_applied=True)
-    assert len(posted) == 3
+    assert outcome == v10.GivenUp("Fault: nothing is offered here", possibly_applied=lost > 0)
+    assert len(posted) == lost + 1
 
 
 @pytest.mark.usefixtures("_no_waiting")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gridroom.oscp.errors import RemoteError
-from gridroom.oscp.v10 import soap
+from gridroom.oscp.v10 import names, soap
 from gridroom.oscp.v10.render import as_json
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -53,7 +53,39 @@ def test_deviations_name_the_row_and_the_place() -> None:
         "path": "Envelope/Body/RequestAdjustedCapacityRequest/Adjustment/CapacityBlock[1]/StartTime",
         "text": "time without zone read as UTC (30 times)",
     }
-    assert [one["row"] for one in deviations[1:]] == [15] * 10
+    assert deviations[1:] == [
+        {
+            "row": 15,
+            "path": "Envelope/Body/RequestAdjustedCapacityRequest/Adjustment/CapacityBlock[2]",
+            "text": "cable SP2: block repeated, counted once (10 times)",
+        }
+    ]
+
+
+def forecast_of(cables: int) -> bytes:
+    """Many cables, each with a block that stands twice."""
+    begin, _, rest = (GOLDEN / "6.1.1.xml").read_text().partition("<Forecast>")
+    block = rest[rest.index("<ForecastedBlock>") : rest.index("</ForecastedBlock>")] + "</ForecastedBlock>"
+    each = (f"<Forecast><Cable><CableId>C{n}</CableId></Cable>{block * 2}</Forecast>" for n in range(cables))
+    return f"{begin}{''.join(each)}{rest[rest.rindex('</Forecast>') + len('</Forecast>') :]}".encode()
+
+
+def test_what_is_odd_in_many_cables_is_shown_up_to_a_number() -> None:
+    assert [one["text"] for one in as_json(soap.read(forecast_of(2)))["deviations"]] == [
+        "cable C0: block repeated, counted once",
+        "cable C1: block repeated, counted once",
+    ]
+    deviations = as_json(soap.read(forecast_of(300)))["deviations"]
+    assert len(deviations) == 201
+    assert deviations[-1] == {"row": 15, "path": "Envelope/Body", "text": "100 more of this row are not shown"}
+
+
+def test_a_message_in_soap_1_1_is_a_deviation_of_row_32() -> None:
+    data = (GOLDEN / "6.4.xml").read_bytes().replace(names.SOAP12.encode(), names.SOAP11.encode())
+    (first, *others) = as_json(soap.read_any(data, soap11=True))["deviations"]
+    assert (first["row"], first["path"]) == (32, "Envelope")
+    assert first["text"].startswith("SOAP 1.1, ")
+    assert others == as_json(soap.read(data.replace(names.SOAP11.encode(), names.SOAP12.encode())))["deviations"]
 
 
 def test_a_cable_whose_blocks_contradict_each_other_is_listed() -> None:

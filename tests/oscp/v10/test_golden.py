@@ -1,5 +1,6 @@
 """Chapter 6: the example messages, verbatim."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from gridroom.oscp.v10.messages import (
     GetCapacityForecastRequest,
     HeartbeatRequest,
     HeartbeatResponse,
+    Message,
     RequestAdjustedCapacityRequest,
     ResultType,
     UpdateAggregatedUsageRequest,
@@ -99,9 +101,16 @@ def test_6_5_a_heartbeat_and_its_answer() -> None:
     assert answer.header.date_time == answer.body.current_time
 
 
+def once(body: Message) -> Message:
+    """Blocks that 6.2 repeats are written once (row 15)."""
+    if not isinstance(body, RequestAdjustedCapacityRequest):
+        return body
+    return replace(body, adjustments=tuple(replace(a, blocks=tuple(dict.fromkeys(a.blocks))) for a in body.adjustments))
+
+
 @pytest.mark.parametrize("section", ["6.1.1", "6.2", "6.3", "6.4", "6.5.1"])
 def test_a_request_written_again_says_the_same(section: str) -> None:
     envelope = golden(section)
     again = soap.read(soap.write(envelope.header, envelope.body))
-    assert again.body == envelope.body
+    assert again.body == once(envelope.body)
     assert again.deviations == ()

@@ -15,6 +15,7 @@ from gridroom.oscp.v10.messages import (
     CSP_NAMESPACE,
     DSO_NAMESPACE,
     CableUsage,
+    Fault,
     GetCapacityForecastRequest,
     GetCapacityForecastResponse,
     HeartbeatRequest,
@@ -125,15 +126,25 @@ def test_after_eight_tries_it_is_given_up(pair: Pair) -> None:
     assert isinstance(verdicts[-1], GivenUp)
 
 
-def test_a_newer_letter_replaces_one_that_never_left_but_not_one_that_was_tried(pair: Pair) -> None:
+def test_a_newer_letter_replaces_one_that_never_left_and_ends_the_tries_of_another(pair: Pair) -> None:
     first = pair.cso.send(usage(1), now=NOON, subject="K1")
     second = pair.cso.send(usage(2), now=NOON, subject="K1")
     other = pair.cso.send(usage(3), now=NOON, subject="K2")
     assert set(pair.cso.waiting) == {second.message_id, other.message_id}
     pair.cso.settle(second, None, b"", now=NOON, jitter=0)
     third = pair.cso.send(usage(4), now=NOON, subject="K1")
-    assert set(pair.cso.waiting) == {second.message_id, other.message_id, third.message_id}
+    assert set(pair.cso.waiting) == {other.message_id, third.message_id}
     assert first.message_id not in pair.cso.waiting
+
+
+def test_what_was_replaced_while_it_was_on_its_way_is_not_tried_again(pair: Pair) -> None:
+    first = pair.cso.send(usage(1), now=NOON, subject="K1")
+    second = pair.cso.send(usage(2), now=NOON, subject="K1")
+    verdict = pair.cso.settle(first, None, b"reset", now=NOON, jitter=0)
+    assert isinstance(verdict, GivenUp)
+    assert verdict.possibly_applied
+    assert verdict.reason == "replaced by a newer one, the last: reset"
+    assert set(pair.cso.waiting) == {second.message_id}
 
 
 def reworded(one: Letter, old: str, new: str) -> bytes:
@@ -198,6 +209,76 @@ def test_a_header_fault_is_given_again_even_when_the_clock_has_moved_on(pair: Pa
     assert pair.acted == []
 
 
+BROKEN = {
+    "ActionMismatch": (">/UpdateAggregatedUsage<", ">/GetCapacityForecast<"),
+    "OnlyAnonymous": ("http://www.w3.org/2005/08/addressing/anonymous", "https://elsewhere.example/"),
+    "InvalidCardinality": ("<To ", '<To xmlns="http://www.w3.org/2005/08/addressing"/><To '),
+    "MustUnderstand": ("<soap:Header>", '<soap:Header><x:y xmlns:x="urn:x" soap:mustUnderstand="true"/>'),
+    "no Parties": ("Parties", "Nobody"),
+    "no DateTime": ("DateTime", "Never"),
+    "schema": ("EndTime", "Enddtime"),
+}
+
+
+def broken(one: Letter, name: str) -> bytes:
+    bad = reworded(one, *BROKEN[name])
+    assert bad != one.data
+    return bad
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_fault_for_what_cannot_be_read_is_given_again_and_its_id_is_used_up(pair: Pair, name: str) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    bad, later = broken(one, name), NOON + timedelta(minutes=1)
+    first = pair.dso.receive(bad, now=NOON)
+    told = soap.read_reply(first.data)
+    assert isinstance(told, Fault)
+    assert (told.sender, told.relates_to) == (True, one.message_id)
+    assert pair.dso.receive(bad, now=later) == first
+    assert "used before" in soap.read_reply(pair.dso.receive(one.data, now=later).data).reason  # type: ignore[union-attr]
+    other = soap.read_reply(pair.dso.receive(bad.replace(b">24.00<", b">25.00<"), now=later).data)
+    assert isinstance(other, Fault)
+    assert other.sender
+    assert pair.dso.receive(bad, now=later) == first
+    assert pair.acted == []
+    assert len(pair.dso.memory) == 1
+    pair.dso.memory.prune(NOON + timedelta(hours=24, minutes=5))
+    assert len(pair.dso.memory) == 0
+
+
+def test_what_cannot_be_read_does_not_push_out_the_answer_to_what_could(pair: Pair) -> None:
+    one = pair.cso.send(usage(), now=NOON)
+    first = pair.dso.receive(one.data, now=NOON)
+    assert pair.dso.receive(broken(one, "schema"), now=NOON).status == 400
+    assert pair.dso.receive(one.data, now=NOON) == first
+
+
+def test_a_refusal_comes_before_a_replay_and_makes_no_family(pair: Pair) -> None:
+    """Another number of a uuid is the same message once more only if its header is right; a refused one counts not."""
+    numbered = [reworded(pair.cso.send(usage(), now=NOON), f"cso-{n}", f"{UUID}:{n}") for n in (1, 2, 3, 4)]
+    stranger = [data.replace(b"<senderID>c<", b"<senderID>evil<") for data in numbered]
+    assert pair.dso.receive(stranger[0], now=NOON).status == 400
+    assert pair.dso.receive(numbered[1], now=NOON).status == 200
+    refused = pair.dso.receive(stranger[2], now=NOON)
+    assert refused.status == 400
+    assert pair.dso.receive(stranger[2], now=NOON + timedelta(minutes=1)) == refused
+    assert pair.dso.receive(numbered[3], now=NOON).status == 200
+    assert pair.dso.receive(stranger[3], now=NOON).status == 400
+    assert pair.acted == [f"{UUID}:2"]
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [("0.0000000", "0"), ("0.00000010", "0.0000001"), ("-0.00", "0"), ("-0.00000010", "-.0000001"), ("00", "0.0")],
+)
+def test_one_number_in_other_digits_is_the_same_message(pair: Pair, first: str, again: str) -> None:
+    one = pair.cso.send(usage(24), now=NOON)
+    replies = [pair.dso.receive(reworded(one, ">24.00<", f">{text}<"), now=NOON) for text in (first, again)]
+    assert replies[0] == replies[1]
+    assert (replies[0].status, len(pair.acted)) == (200, 1)
+    assert pair.dso.receive(reworded(one, ">24.00<", ">0.00000011<"), now=NOON).status == 400
+
+
 def test_a_stranger_gets_a_fault_and_nothing_happens(pair: Pair) -> None:
     one = pair.cso.send(usage(), now=NOON)
     pair.dso.peer = replace(pair.dso.peer, ids=frozenset({"someone else"}))
@@ -220,6 +301,14 @@ def test_answers_are_forgotten_when_no_retry_can_come(pair: Pair) -> None:
     pair.dso.memory.prune(late)
     assert len(pair.dso.memory) == 0
     assert pair.dso.receive(one.data, now=late).status == 400
+
+
+def test_a_conversation_forgets_by_itself(pair: Pair) -> None:
+    for hour in range(60):
+        now = NOON + timedelta(hours=hour)
+        one = pair.cso.send(usage(), now=now)
+        pair.dso.receive(broken(one, "schema") if hour % 2 else one.data, now=now)
+    assert len(pair.dso.memory) == 25
 
 
 def test_a_replay_in_other_words_gets_the_first_answer_and_is_counted(pair: Pair) -> None:

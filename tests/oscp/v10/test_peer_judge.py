@@ -38,7 +38,9 @@ from gridroom.oscp.v10.peer import (
     Verdict,
     judge,
     letter,
+    result_of,
 )
+from gridroom.oscp.v10.results import not_offered
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DSO = Peer("dso", frozenset({"d1", "d2"}), "d1", "c1", frozenset({"c1", "c2"}), "https://dso.example/oscp")
@@ -79,6 +81,17 @@ def test_a_business_refusal_is_delivered_and_not_sent_again(kind: ResultType) ->
     assert isinstance(outcome(200, answer(GetCapacityForecastResponse(Result(kind, (detail,))))), Delivered)
 
 
+@pytest.mark.parametrize("word", ["ERROR", "MAYBE"])
+def test_what_is_not_offered_is_not_tried_again_whatever_the_type_says(word: str) -> None:
+    """Row 9: NOT IMPLEMENTED as the code of a Detail, also beside ERROR and beside a Type that nobody knows."""
+    result = Result(ResultType.ERROR, (Detail("NOT_IMPLEMENTED", "Not here.", Level.ERROR),))
+    data = answer(GetCapacityForecastResponse(result)).replace(b">ERROR</Type>", f">{word}</Type>".encode())
+    assert word.encode() in data
+    verdict = outcome(200, data)
+    assert isinstance(verdict, Delivered)
+    assert not_offered(result_of(verdict.envelope.body))  # type: ignore[arg-type]
+
+
 def test_error_is_tried_again() -> None:
     result = Result(ResultType.ERROR, (Detail("DISK", "Full.", Level.ERROR),))
     verdict = outcome(200, answer(GetCapacityForecastResponse(result)))
@@ -102,12 +115,12 @@ def test_a_fault_without_relates_to_is_believed_one_for_another_is_not() -> None
     assert isinstance(outcome(500, fault(sender=True, relates_to="m2")), Again)
 
 
-@pytest.mark.parametrize("status", [None, 500, 502, 503, 504, 408, 425, 429, 301])
+@pytest.mark.parametrize("status", [None, 500, 502, 503, 504, 408, 425, 429])
 def test_without_a_fault_these_are_tried_again(status: int | None) -> None:
     assert isinstance(outcome(status, b"<html>busy</html>"), Again)
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 413, 415, CERTIFICATE_REFUSED])
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 405, 413, 415, CERTIFICATE_REFUSED])
 def test_without_a_fault_these_are_given_up(status: int) -> None:
     verdict = outcome(status, b"no")
     assert isinstance(verdict, GivenUp)
@@ -179,9 +192,21 @@ def test_a_next_try_is_never_past_its_end(attempts: int, jitter: float, wait: fl
 
 def test_retry_after_is_honoured() -> None:
     assert outcome(503, wait=120) == Again(NOON + timedelta(minutes=2), "HTTP status 503")
-    capped = outcome(429, wait=10**12)
-    assert isinstance(capped, Again)
-    assert capped.not_before == NOON + timedelta(hours=1)
+    assert outcome(429, wait=7200) == Again(NOON + timedelta(hours=2), "HTTP status 429")
+
+
+@pytest.mark.parametrize("wait", [23 * 3600, 10**12, float("inf")])
+def test_a_wait_past_its_end_is_not_cut_short_but_named(wait: float) -> None:
+    verdict = outcome(429, wait=wait)
+    assert isinstance(verdict, GivenUp)
+    assert verdict.reason.startswith("Retry-After")
+    assert verdict.possibly_applied
+
+
+def test_a_service_that_is_elsewhere_is_not_followed_and_its_status_named() -> None:
+    verdict = outcome(301, b"<html>moved</html>")
+    assert isinstance(verdict, GivenUp)
+    assert "301" in verdict.reason
 
 
 def test_tries_are_bounded_in_number() -> None:

@@ -33,7 +33,7 @@ SENDER_FAULT = 400
 """HTTP status of a Fault that blames the sender."""
 
 OTHER_FAULT = 500
-"""HTTP status of a Fault whose code is Sender, or one of SOAP itself."""
+"""HTTP status of a Fault with one of SOAP's own codes, such as VersionMismatch."""
 
 FAULT_ACTION = f"{WSA}/fault"
 """Action of a Fault. Source: WS-Addressing 1.0 SOAP Binding section 6."""

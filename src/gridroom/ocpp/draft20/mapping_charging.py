@@ -14,10 +14,9 @@ from gridroom.ocpp.draft20.values import (
 )
 from gridroom.ocpp.errors import PayloadError
 from gridroom.ocpp.losses import Loss, Lost
+from gridroom.ocpp.narrowing import as_current, floor, only_schedule, phase_left_out
 from gridroom.ocpp.profiles import CYCLE, Recurrency
 from gridroom.ocpp.stated import (
-    ALL_PHASES,
-    CENT,
     RateUnit,
     StatedCharging,
     StatedPeriod,
@@ -25,13 +24,7 @@ from gridroom.ocpp.stated import (
     StatedSchedule,
     Tariff,
     TariffEntry,
-    floor,
-    only_schedule,
 )
-from gridroom.ocpp.understood import VOLTAGE_V
-
-HIGHEST_V = VOLTAGE_V * 11 // 10
-"""Voltage at which a power becomes a current: the highest in the grid, so that the current is the least. [V]"""
 
 KILO = 1000
 """W in a kW."""
@@ -106,7 +99,7 @@ def _period(period: ChargingSchedulePeriod, by_power: bool, n: int, lost: list[L
         if by_power:
             limits.append(watt)
         else:
-            limits.append(floor(watt / (HIGHEST_V * (period.number_phases or ALL_PHASES)), CENT))
+            limits.append(as_current(watt, period.number_phases))
             text = f"{power} kW becomes at most {limits[-1]} A in each phase, since a schedule has one unit"
             lost.append(Loss(Lost.BOTH_LIMITS, f"chargingSchedulePeriod[{n}].maxPower", text))
     return StatedPeriod(period.start_period_s, min(limits), period.number_phases)
@@ -116,7 +109,7 @@ def _tariff(tariff: SalesTariffTable, lost: list[Loss]) -> Tariff:
     if any(period.description for period in tariff.periods):
         lost.append(Loss(Lost.SALES_TARIFF, "salesTariff.tariffPeriods.periodDescription", "is left out"))
     entries = tuple(TariffEntry(period.start_period_s, period.e_price_level) for period in tariff.periods)
-    return Tariff(tariff.id, tariff.max_e_price_level, entries, tariff.description)
+    return Tariff(tariff.id, tariff.max_e_price_level, entries, tariff.description, from_start=True)
 
 
 def charging_from(stated: StatedCharging, lost: list[Loss]) -> SetChargingProfileRequest:
@@ -152,7 +145,7 @@ def charging_from(stated: StatedCharging, lost: list[Loss]) -> SetChargingProfil
 def _period_back(period: StatedPeriod, unit: RateUnit, n: int, lost: list[Loss]) -> ChargingSchedulePeriod:
     path = f"chargingSchedulePeriod[{n}]"
     if period.phase is not None:
-        lost.append(Loss(Lost.PHASE_TO_USE, f"{path}.phaseToUse", f"L{period.phase} is left out, the station chooses"))
+        lost.append(phase_left_out(period.phase, path))
     if unit is RateUnit.AMPERE:
         return ChargingSchedulePeriod(period.start_s, None, period.limit, period.phases)
     power_kw = int(floor(period.limit / KILO, Decimal(1)))
@@ -163,7 +156,7 @@ def _period_back(period: StatedPeriod, unit: RateUnit, n: int, lost: list[Loss])
 
 
 def _tariff_back(schedule: StatedSchedule, tariff: Tariff, lost: list[Loss]) -> SalesTariffTable:
-    if schedule.start is not None:
+    if not tariff.from_start and schedule.start is not None:
         text = "chapter 4 counts prices from startSchedule, not from now"
         lost.append(Loss(Lost.SALES_TARIFF, "salesTariffEntry.relativeTimeInterval.start", text))
     periods = tuple(TariffPeriod(one.start_s, one.level) for one in tariff.entries)

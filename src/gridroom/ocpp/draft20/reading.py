@@ -62,6 +62,14 @@ def _evse(element: xml.Element) -> Evse:
     )
 
 
+def _metered_evse(element: xml.Element) -> Evse:
+    """That of meter values, whose connectorType says nothing (section 4.2.2.1): one we do not know is left out."""
+    children = Children(element, "id", "connectorType")
+    word = children.maybe("connectorType", tree.text)
+    known = next((one for one in ConnectorType if one.lower() == (word or "").lower()), None)
+    return Evse(children.one("id", tree.integer), known)
+
+
 def _profile(element: xml.Element) -> ChargingProfile:
     children = Children(
         element,
@@ -128,7 +136,7 @@ def _tariff_period(element: xml.Element) -> TariffPeriod:
 def _metering(body: xml.Element) -> MeterValuesRequest:
     children = Children(body, "evse", "transactionId", "values")
     return MeterValuesRequest(
-        evse=children.one("evse", _evse),
+        evse=children.one("evse", _metered_evse),
         transaction_id=children.maybe("transactionId", tree.text),
         values=children.each("values", _meter_value),
     )

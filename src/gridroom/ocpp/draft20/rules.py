@@ -27,7 +27,7 @@ MOST_KW = 2_300
 """More power than this is no charge station's. [kW]"""
 
 MOST_A = 10_000
-"""Larger limits are mistakes: no station carries them. [kW], [A]"""
+"""Larger limits are mistakes: no station carries them. [A]"""
 
 LONGEST_VALUE = 250
 """Longest text of a measured value. [characters]"""

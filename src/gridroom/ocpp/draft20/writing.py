@@ -18,8 +18,7 @@ from gridroom.ocpp.draft20.values import (
     SetChargingProfileResponse,
 )
 from gridroom.ocpp.errors import PayloadError
-from gridroom.ocpp.fields import LONGEST_NUMBER
-from gridroom.ocpp.understood import plain
+from gridroom.ocpp.fields import LONGEST_NUMBER, plain
 
 
 def write_body(message: Message) -> str:

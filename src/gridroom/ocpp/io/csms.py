@@ -144,7 +144,7 @@ class Csms:
             identity: The station.
             request: What to say.
             timeout_s: How long to wait for the answer. [s]
-            rate_unit: W for a station that knows power only.
+            rate_unit: W for a station that knows power only; limits become the power at 207 V.
 
         Returns:
             The status it answers with: Accepted, Rejected, NotSupported or Unknown.

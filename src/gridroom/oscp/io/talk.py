@@ -56,7 +56,7 @@ async def talking(
     Source: OSCP 1.0 sections 5.1 and 5.2.
     """
     conversation = Conversation(peer, service, handle, lambda: str(uuid4()))
-    app = oscp_app(answering(service, {peer.party: conversation}), lambda url: wsdl.load(service, url))
+    app = oscp_app(answering(service, {peer.party: conversation}), lambda url: wsdl.load(service, url, peer.profile))
     started = await serve(app, host=host, port=port, ssl_context=server)
     try:
         async with OscpClient(client) as posting:

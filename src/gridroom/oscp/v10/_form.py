@@ -4,7 +4,9 @@ Everything that the writer would refuse is refused here already, so that the pla
 form.
 """
 
+import itertools
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -54,6 +56,10 @@ class Header(Closed, frozen=True, kw_only=True):
     date_time: Moment | None = field(name="DateTime", default=None)
 
 
+HEADER = tuple(one.encode_name for one in msgspec.structs.fields(Header))
+"""What may stand in the header of a message."""
+
+
 # -- parts of a body ---------------------------------------------------------------------------------------------------
 
 
@@ -75,6 +81,13 @@ def amounts(stated: Sequence[Capacity | Usage]) -> tuple[oscp.ValueType, ...]:
     )
 
 
+def check_phases(name: str, stated: Sequence[Capacity | Usage]) -> None:
+    """Refuse amounts of one unit that do not name their phases clearly. Decision 5."""
+    phases = [one.phase.value if one.phase else None for one in stated]
+    if len(phases) > 1 and (None in phases or len(set(phases)) < len(phases)):
+        raise ValueError(f"{name} names no Phase once, or each Phase once")
+
+
 class Times(Closed, frozen=True, kw_only=True):
     start: Moment = field(name="StartTime")
     end: Moment = field(name="EndTime")
@@ -88,6 +101,19 @@ class Times(Closed, frozen=True, kw_only=True):
             raise ValueError("EndTime is the first moment after the block; write the full minute")
 
 
+def check_blocks(
+    blocks: Sequence[oscp.ForecastedBlock | oscp.CapacityBlock | oscp.UsageBlock], *, apart: bool = True
+) -> None:
+    """Refuse two blocks of the same times that differ, and one over another unless an answer repeats them. Row 15."""
+    known: dict[tuple[datetime, datetime], object] = {}
+    for block in blocks:
+        if known.setdefault((block.start, block.end), block) != block:
+            raise ValueError(f"two blocks from {block.start.isoformat()} to {block.end.isoformat()} differ")
+    for (_, end), (start, _) in itertools.pairwise(sorted(known) if apart else ()):
+        if start < end:
+            raise ValueError(f"the block from {start.isoformat()} begins before the one before it ends")
+
+
 Capacities = Annotated[list[Capacity], Meta(min_length=1, max_length=3)]
 Remaining = Annotated[list[Capacity], Meta(max_length=3)]
 
@@ -96,9 +122,19 @@ class CapacityBlock(Times, frozen=True, kw_only=True):
     capacity: Capacities = field(name="Capacity")
     remaining: Remaining = field(name="RemainingCapacity", default_factory=list)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_phases("Capacity", self.capacity)
+        check_phases("RemainingCapacity", self.remaining)
+
 
 class UsageBlock(Times, frozen=True, kw_only=True):
     usage: Annotated[list[Usage], Meta(min_length=1)] = field(name="Usage")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for unit in {one.unit.value for one in self.usage}:
+            check_phases("Usage", [one for one in self.usage if one.unit.value == unit])
 
 
 class Cable(Closed, frozen=True, kw_only=True):
@@ -117,6 +153,9 @@ class Forecast(Closed, frozen=True, kw_only=True):
     cable: ForecastCable = field(name="Cable")
     blocks: Annotated[list[CapacityBlock], Meta(min_length=1)] = field(name="ForecastedBlock")
 
+    def __post_init__(self) -> None:
+        check_blocks(self.value().blocks)
+
     def value(self) -> oscp.Forecast:
         blocks = tuple(
             oscp.ForecastedBlock(one.start.value, one.end.value, amounts(one.capacity), amounts(one.remaining))
@@ -131,10 +170,17 @@ class AskedBlock(Times, frozen=True, kw_only=True):
     capacity: Capacities = field(name="Capacity")
     remaining: Annotated[list[Capacity], Meta(max_length=0)] = field(name="RemainingCapacity", default_factory=list)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_phases("Capacity", self.capacity)
+
 
 class Adjustment(Closed, frozen=True, kw_only=True):
     cable: Cable = field(name="Cable")
     blocks: Annotated[list[CapacityBlock], Meta(min_length=1)] = field(name="CapacityBlock")
+
+    def __post_init__(self) -> None:
+        check_blocks(self.value().blocks, apart=False)
 
     def value(self) -> oscp.Adjustment:
         blocks = tuple(
@@ -148,6 +194,9 @@ class Asked(Closed, frozen=True, kw_only=True):
     cable: Cable = field(name="Cable")
     blocks: Annotated[list[AskedBlock], Meta(min_length=1)] = field(name="CapacityBlock")
 
+    def __post_init__(self) -> None:
+        check_blocks(self.value().blocks)
+
     def value(self) -> oscp.Adjustment:
         blocks = tuple(oscp.CapacityBlock(one.start.value, one.end.value, amounts(one.capacity)) for one in self.blocks)
         return oscp.Adjustment(self.cable.cable_id.value, blocks)
@@ -157,6 +206,9 @@ class CableUsage(Closed, frozen=True, kw_only=True):
     cable: Cable = field(name="Cable")
     blocks: Annotated[list[UsageBlock], Meta(min_length=1)] = field(name="UsageBlock")
     emsp: Name | None = field(name="EMSP", default=None)
+
+    def __post_init__(self) -> None:
+        check_blocks(self.value().blocks)
 
     def value(self) -> oscp.CableUsage:
         blocks = tuple(oscp.UsageBlock(one.start.value, one.end.value, amounts(one.usage)) for one in self.blocks)

@@ -10,6 +10,9 @@ from gridroom.oscp.v10.faults import LONGEST_REASON
 from gridroom.oscp.v10.messages import Level, ResultType
 from gridroom.oscp.v10.results import LONGEST_CODE, LONGEST_MESSAGE, PROCESSED
 
+DECIMALS = 2
+"""Most decimals of an amount that is written. Source: decision 34."""
+
 
 class Text:
     """Text that XML can carry and that no reader strips."""
@@ -43,6 +46,13 @@ class Words(Text):
 
 class Address(Text):
     longest = 2000
+
+    @classmethod
+    def of(cls, given: object) -> Self:
+        found = super().of(given)
+        if any(space in found.value for space in xml.SPACE):
+            raise ValueError("expected an address, which has no white space in it")
+        return found
 
 
 class Reference(Text):
@@ -105,7 +115,7 @@ class Phase:
 
 
 class Number:
-    """An exact decimal."""
+    """An exact decimal, of which nothing is rounded away when it is written."""
 
     def __init__(self, value: Decimal) -> None:
         self.value = value
@@ -116,6 +126,10 @@ class Number:
             raise ValueError('expected a number in quotes, like "24.00", so that it stays exact')
         value = values.read_decimal(given)
         values.write_usage(value)
+        if len(format(value, "f").partition(".")[2].rstrip("0")) > DECIMALS:
+            raise ValueError(
+                f"{given.strip()} has more than two decimals, which cannot be written: round it, a limit down"
+            )
         return cls(value)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from gridroom import xml
 from gridroom.oscp.v10.ampere import nearest_zero, per_phase
 from gridroom.oscp.v10.messages import Adjustment, Deviation, RequestAdjustedCapacityResponse, Result, ResultType
 from gridroom.oscp.v10.spans import (
@@ -118,8 +119,8 @@ def granted_spans(
 
     Source: OSCP 1.0 section 3.2.5.2; decisions 15 and 16.
     """
-    unread = {one.cable_id.strip() for one in answer.refused}
-    told = {one.cable_id.strip(): one for one in gather(answer.adjustments)}
+    unread = {one.cable_id.strip(xml.SPACE) for one in answer.refused}
+    told = {one.cable_id.strip(xml.SPACE): one for one in gather(answer.adjustments)}
     granted, notes = dict[str, list[Span]](), list[Deviation]()
     for cable, spans in asked.items():
         good = deltas_count(answer.result) and cable not in unread

@@ -77,6 +77,7 @@ def per_phase(
     Source: decisions 4, 5 and 34.
     """
     read: dict[int | None, list[int]] = {}
+    stated_as: dict[int | None, set[tuple[str, Decimal]]] = {}
     for value in stated:
         amount = hundredths(value, terms, towards_zero=choose is nearest_zero)
         if amount is None:
@@ -85,6 +86,7 @@ def per_phase(
             notes.append(Deviation(34, path, f"cable {cable}: more than any cable carries, cut"))
             amount = max(-MOST_CA, min(amount, MOST_CA))
         read.setdefault(value.phase, []).append(amount)
+        stated_as.setdefault(value.phase, set()).add((value.unit, value.value))
     if not read:
         return (None, None, None)
     if None in read:
@@ -99,7 +101,7 @@ def per_phase(
     for phase, values in read.items():
         if phase not in PHASES:
             raise refused(cable, path, f"Phase {phase} is not 1, 2 or 3", "INVALID_PHASE")
-        if len(set(values)) > 1:
+        if len(stated_as[phase]) > 1:
             raise refused(cable, path, f"Phase {phase} is stated twice with different values")
         if len(values) > 1:
             notes.append(Deviation(5, path, f"cable {cable}: Phase {phase} is stated twice, counted once"))

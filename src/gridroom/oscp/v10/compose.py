@@ -16,6 +16,7 @@ from gridroom.oscp.errors import LocalError, RemoteError
 from gridroom.oscp.v10 import _form, soap
 from gridroom.oscp.v10.letters import DEFAULT_PRIORITY
 from gridroom.oscp.v10.messages import Envelope, Fault, Header
+from gridroom.oscp.v10.names import operation_in
 from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
 
 T = TypeVar("T")
@@ -29,7 +30,8 @@ def encode(document: bytes, *, message_id: str, now: datetime, profile: PeerProf
         document: JSON as `gridroom decode` prints it, in UTF-8.
         message_id: MessageID where the document names none; a fresh uuid.
         now: DateTime where the document names none. [UTC]
-        profile: How the peer reads. Amounts and blocks are written as the document states them.
+        profile: How the peer reads. Amounts and blocks are written as the document states them; what would have to be
+            rounded is refused.
 
     Raises:
         LocalError: It is not such JSON, or says what the protocol cannot say; names the place.
@@ -45,7 +47,8 @@ def encode(document: bytes, *, message_id: str, now: datetime, profile: PeerProf
 def from_json(document: bytes, *, message_id: str, now: datetime) -> Envelope | Fault:
     """The message, or Fault, that a JSON document tells.
 
-    How it was read (`deviations`, and the header's `Action`) is not needed and not looked at.
+    How it was read (`deviations`) is not needed and not looked at. An `Action` is not needed either; one that does not
+    name the operation is refused.
 
     Args:
         document: JSON as `gridroom decode` prints it, in UTF-8.
@@ -59,14 +62,34 @@ def from_json(document: bytes, *, message_id: str, now: datetime) -> Envelope | 
     """
     said = _read(document, _form.Document, "")
     if said.message.value == _form.FAULT:
-        origin, fault = _read(said.header, _form.FaultHeader, "header"), _read(said.body, _form.Fault, "body")
+        origin, fault = _fault_header(said.header), _read(said.body, _form.Fault, "body")
         relates_to = origin.relates_to.value if origin.relates_to else ""
         return Fault(fault.code.value == "Sender", fault.reason.value, fault.subcode or "", relates_to)
     header = _read(said.header, _form.Header, "header")
-    if said.message.value.endswith("Response") and header.relates_to is None:
-        raise LocalError("header.RelatesTo: an answer names the request here; give its MessageID")
+    _check(header, said.message.value)
     body: Any = _read(said.body, _form.BODIES[said.message.value], "body")
     return Envelope(_header(header, said.message.value, message_id, now), body.value())
+
+
+def _fault_header(data: msgspec.Raw) -> _form.FaultHeader:
+    given = _read(data, dict[str, Any], "header")
+    more = [name for name in _form.HEADER if name in given and name != "RelatesTo"]
+    if more:
+        raise LocalError(f"header: that of a Fault holds RelatesTo only; leave out {', '.join(more)}")
+    return _read(data, _form.FaultHeader, "header")
+
+
+def _check(header: _form.Header, message: str) -> None:
+    """Refuse a header that belongs to another message."""
+    answer = message.endswith("Response")
+    operation = message.removesuffix("Response").removesuffix("Request")
+    if header.action and operation_in(header.action) != operation:
+        name = f"/{operation}Response" if answer else f"/{operation}"
+        raise LocalError(f"header.Action: does not name this operation; write {name}, or leave it out")
+    if answer and header.relates_to is None:
+        raise LocalError('header.RelatesTo: an answer names the request here; add "RelatesTo": "…" with its MessageID')
+    if header.relates_to is not None and not answer:
+        raise LocalError("header.RelatesTo: only an answer relates to another message; leave it out")
 
 
 def _header(said: _form.Header, message: str, message_id: str, now: datetime) -> Header:

@@ -69,8 +69,8 @@ def containers(
                 filter(None, (xml.path_of(body), at if found else "", xml.path_of(error.element, container)))
             )
             refused.extend(Refusal(cable, error.code, error.message, path) for cable in cables or ("",))
-    bad = {refusal.cable_id.strip() for refusal in refused}  # a cable refused in one container is refused in all
-    return tuple(one for one in good if one.cable_id.strip() not in bad), tuple(refused)
+    bad = {refusal.cable_id for refusal in refused}  # a cable refused in one container is refused in all
+    return tuple(one for one in good if one.cable_id not in bad), tuple(refused)
 
 
 def _check_fields(tree: Tree, holder: str, kind: Kind, container: xml.Element, inside: Children) -> None:

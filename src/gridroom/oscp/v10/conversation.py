@@ -6,18 +6,20 @@ Actors keep their letters in a database instead, with the same rules.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gridroom.oscp.errors import RemoteError
-from gridroom.oscp.v10.judge import Again, Verdict, judge
+from gridroom.oscp.v10.judge import Again, GivenUp, Verdict, judge
 from gridroom.oscp.v10.letters import Letter, Peer, in_order, letter
 from gridroom.oscp.v10.messages import Request, Response
 from gridroom.oscp.v10.receiving import (
     HeaderError,
     Incoming,
+    Trace,
     check_replay,
     read_request,
     replay_deviation,
+    trace_of,
 )
 from gridroom.oscp.v10.replying import (
     Reply,
@@ -28,24 +30,21 @@ from gridroom.oscp.v10.replying import (
     write_fault,
 )
 
+PRUNED_EVERY = timedelta(minutes=5)
+"""How often a conversation forgets what no retry can ask for any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
     """The first answer to a message.
 
     Attributes:
-        message_id: The message.
-        digest: Digest of its body.
-        wording: Digest of its bytes.
+        trace: How the message is known again; its answer is forgotten after `until`.
         reply: What was answered.
-        until: Forgotten after this moment. [UTC]
     """
 
-    message_id: str
-    digest: bytes
-    wording: bytes
+    trace: Trace
     reply: Reply
-    until: datetime
 
 
 class Memory:
@@ -58,32 +57,30 @@ class Memory:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def find(self, incoming: Incoming) -> Remembered | None:
+    def find(self, party: str, trace: Trace) -> Remembered | None:
         """What was answered to this message before, under its id or another number of the same uuid (row 26)."""
-        party = incoming.peer.party
-        found = self._by_id.get((party, incoming.message_id))
-        if found is None and incoming.family is not None:
-            found = self._by_family.get((party, incoming.family, incoming.digest))
+        found = self._by_id.get((party, trace.message_id))
+        if found is None and trace.family is not None:
+            found = self._by_family.get((party, trace.family, trace.digest))
         return found
 
-    def keep(self, incoming: Incoming, reply: Reply, now: datetime) -> None:
+    def keep(self, party: str, trace: Trace, reply: Reply) -> None:
         """Remember the answer to a message."""
-        until = incoming.remember_until(now)
-        one = Remembered(incoming.message_id, incoming.digest, incoming.wording, reply, until)
-        self._by_id[incoming.peer.party, incoming.message_id] = one
-        if incoming.family is not None:
-            self._by_family.setdefault((incoming.peer.party, incoming.family, incoming.digest), one)
+        one = Remembered(trace, reply)
+        self._by_id[party, trace.message_id] = one
+        if trace.family is not None:
+            self._by_family.setdefault((party, trace.family, trace.digest), one)
 
-    def prolong(self, incoming: Incoming, now: datetime) -> None:
+    def prolong(self, party: str, trace: Trace) -> None:
         """A message was repeated, perhaps with a later DateTime: it may come once more for as long as that allows."""
-        key = (incoming.peer.party, incoming.message_id)
-        known = self._by_id[key]
-        self._by_id[key] = replace(known, until=max(known.until, incoming.remember_until(now)))
+        known = self._by_id[party, trace.message_id]
+        until = max(known.trace.until, trace.until)
+        self._by_id[party, trace.message_id] = replace(known, trace=replace(known.trace, until=until))
 
     def prune(self, now: datetime) -> None:
         """Forget what no retry can ask for any more."""
-        self._by_id = {key: one for key, one in self._by_id.items() if one.until > now}
-        self._by_family = {key: one for key, one in self._by_family.items() if one.until > now}
+        self._by_id = {key: one for key, one in self._by_id.items() if one.trace.until > now}
+        self._by_family = {key: one for key, one in self._by_family.items() if one.trace.until > now}
 
 
 class Conversation:
@@ -121,6 +118,7 @@ class Conversation:
         self._service_namespace = service_namespace
         self._handle = handle
         self._new_id = new_id
+        self._pruned: datetime | None = None
 
     def send(
         self,
@@ -131,12 +129,15 @@ class Conversation:
         subject: str = "",
         expires: datetime | None = None,
     ) -> Letter:
-        """Put a request on its way; it replaces letters about the same subject that were never tried."""
+        """Put a request on its way; it replaces what waits about the same subject.
+
+        A letter that was tried is not tried again, but may have arrived: who reckons with it keeps doing so.
+        """
         new = letter(
             self.peer, body, now=now, message_id=self._new_id(), priority=priority, subject=subject, expires=expires
         )
         if subject:
-            replaced = [one.message_id for one in self.waiting.values() if one.subject == subject and not one.attempts]
+            replaced = [one.message_id for one in self.waiting.values() if one.subject == subject]
             for message_id in replaced:
                 del self.waiting[message_id]
         self.waiting[new.message_id] = new
@@ -158,6 +159,8 @@ class Conversation:
     ) -> Verdict:
         """Take the outcome of a try; arguments as of `judge`. A letter to try again stays in `waiting`."""
         verdict = judge(sent, self.peer, status, data, now, jitter, retry_after)
+        if isinstance(verdict, Again) and sent.message_id not in self.waiting:
+            return GivenUp(f"replaced by a newer one, the last: {verdict.reason}", possibly_applied=True)
         if isinstance(verdict, Again):
             later = replace(sent, attempts=sent.attempts + 1, not_before=verdict.not_before)
             self.waiting[sent.message_id] = later
@@ -167,35 +170,42 @@ class Conversation:
 
     def receive(self, data: bytes, *, now: datetime) -> Reply:
         """Answer a request: acted on once, however often it comes."""
-        refusal: HeaderError | None = None
+        if self._pruned is None or abs(now - self._pruned) >= PRUNED_EVERY:
+            self.memory.prune(now)
+            self._pruned = now
         try:
             incoming = read_request(self.peer, self._service_namespace, data, now)
-        except HeaderError as error:
-            incoming, refusal = error.incoming, error
         except RemoteError as error:
-            return write_fault(error, self.peer, now=now, service=self._service_namespace)
-        known = self.memory.find(incoming)
-        if known is not None:
-            return self._replay(incoming, known, now)
-        if refusal is not None:
-            reply = write_fault(refusal, self.peer, now=now)
-            self.memory.keep(incoming, reply, now)
-            return reply
-        return self._act(incoming, now)
+            return self._refuse(error, data, now)
+        known = self.memory.find(self.peer.party, incoming.trace(now))
+        return self._act(incoming, now) if known is None else self._replay(incoming, known, now)
+
+    def _refuse(self, error: RemoteError, data: bytes, now: datetime) -> Reply:
+        """The Fault for what breaks a rule of the header or the schema: the same bytes get the same answer."""
+        trace = trace_of(error, data, now)
+        known = self.memory.find(self.peer.party, trace)
+        if known is not None and known.trace.wording == trace.wording:
+            return known.reply
+        service = "" if isinstance(error, HeaderError) else self._service_namespace
+        reply = write_fault(error, self.peer, now=now, service=service)
+        if known is None and error.sender and trace.message_id:
+            self.memory.keep(self.peer.party, trace, reply)
+        return reply
 
     def _replay(self, incoming: Incoming, known: Remembered, now: datetime) -> Reply:
+        first, party = known.trace, self.peer.party
         try:
-            check_replay(incoming, known.digest)
+            check_replay(incoming, first.digest, first.wording)
         except RemoteError as error:
             return write_fault(error, self.peer, now=now)
-        odd = replay_deviation(incoming, known.message_id, known.wording)
+        odd = replay_deviation(incoming, first.message_id, first.wording)
         self.deviations.update([odd.row] if odd else [])
-        if known.message_id == incoming.message_id:
-            self.memory.prolong(incoming, now)
+        if first.message_id == incoming.message_id:
+            self.memory.prolong(party, incoming.trace(now))
             return known.reply
         data = readdress(known.reply.data, incoming, now=now, message_id=self._new_id())
         reply = replace(known.reply, data=data)
-        self.memory.keep(incoming, reply, now)
+        self.memory.keep(party, incoming.trace(now), reply)
         return reply
 
     def _act(self, incoming: Incoming, now: datetime) -> Reply:
@@ -205,10 +215,10 @@ class Conversation:
         except RemoteError as error:
             reply = write_fault(error, self.peer, now=now, incoming=incoming)
             if error.sender:
-                self.memory.keep(incoming, reply, now)
+                self.memory.keep(self.peer.party, incoming.trace(now), reply)
             return reply
         data = write_answer(incoming, body, now=now, message_id=self._new_id())
         reply = Reply(200, data, answer_type(incoming))
         if is_remembered(body):
-            self.memory.keep(incoming, reply, now)
+            self.memory.keep(self.peer.party, incoming.trace(now), reply)
         return reply

@@ -42,6 +42,8 @@ def forecast_spans(forecast: Forecast, terms: CableTerms) -> tuple[list[Span], l
         stated = per_phase(block.capacity, terms, cable, f"{path}/Capacity", notes, least_of)
         capacity = _within(stated, terms, cable, f"{path}/Capacity", notes)
         spare = per_phase(block.remaining, terms, cable, f"{path}/RemainingCapacity", notes, least_of)
+        if any(value is not None and value < 0 for value in spare):
+            notes.append(Deviation(3, f"{path}/RemainingCapacity", f"cable {cable}: negative, read as none available"))
         known = read.get((block.start, block.end))
         if known is not None:
             if not agree(known[0].amounts, capacity):

@@ -1,5 +1,6 @@
 """Reading the header of an envelope. Source: OSCP 1.0 section 3.2.1, WS-Addressing 1.0; decisions 23 to 31 and 35."""
 
+import re
 from datetime import datetime
 
 from gridroom import xml
@@ -17,6 +18,11 @@ LONGEST_MESSAGE_ID = 255
 
 LONGEST_ADDRESS = 2000
 """Longest To or Action. [characters]"""
+
+LONGEST_PRIORITY = 64
+"""Longest Priority that is told from a longer one. [digits]"""
+
+_INTEGER = re.compile(r"([+-]?)([0-9]+)")
 
 REPLY = f"{WSA}/reply"
 """Relationship of an answer to its request."""
@@ -54,7 +60,7 @@ def read_header(
         RemoteError: Something is missing, stands twice, or asks what we don't do; the subcode names the Fault.
     """
     addressing, oscp = sort_blocks(tree, header)
-    _check_replies(addressing)
+    _check_replies(tree, addressing, answer)
     action = _word(addressing, "Action", LONGEST_ADDRESS)
     _check_action(tree, addressing, action, operation, answer)
     message_id = _word(addressing, "MessageID", LONGEST_MESSAGE_ID)
@@ -158,16 +164,19 @@ def _single(blocks: Blocks, name: str, subcode: str = "InvalidCardinality") -> x
     return found[0]
 
 
-def _check_replies(addressing: Blocks) -> None:
+def _check_replies(tree: Tree, addressing: Blocks, answer: bool) -> None:
     _single(addressing, "From")
     for name in ("ReplyTo", "FaultTo"):
         block = _single(addressing, name)
         if block is None:
             continue
         address = next((child for child in block if child.tag == f"{{{WSA}}}Address"), None)
-        if address is None:
+        if answer:
+            if address is None or xml.text_of(address) not in (ANONYMOUS, NONE):
+                tree.note(28, block, f"{name} in an answer ignored")
+        elif address is None:
             fail(block, "Address is missing", child="Address", subcode="MissingAddressInEPR")
-        if xml.text_of(address) not in (ANONYMOUS, NONE):
+        elif xml.text_of(address) not in (ANONYMOUS, NONE):
             fail(address, "answers go back on the same connection only", subcode="OnlyAnonymousAddressSupported")
 
 
@@ -214,7 +223,11 @@ def _priority(tree: Tree, oscp: Blocks) -> int:
     if block is None:
         tree.note(30, f"{PATH}/Priority", "Priority is absent, read as 0")
         return 0
-    try:
-        return values.read_integer(xml.text_of(block))
-    except ValueError as error:
-        fail(block, str(error))
+    found = _INTEGER.fullmatch(xml.text_of(block))
+    if found is None:
+        fail(block, "an integer was expected")
+    digits = found[2].lstrip("0") or "0"
+    if len(digits) <= LONGEST_PRIORITY:
+        return int(found[1] + digits)
+    tree.note(30, block, f"a Priority of more than {LONGEST_PRIORITY} digits, cut to them")
+    return int(f"{found[1]}{'9' * LONGEST_PRIORITY}")

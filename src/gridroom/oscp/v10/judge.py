@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from gridroom.oscp.errors import AnswerError
 from gridroom.oscp.v10 import soap
-from gridroom.oscp.v10.letters import Letter, Peer
+from gridroom.oscp.v10.letters import LIFETIME, Letter, Peer
 from gridroom.oscp.v10.messages import (
     OPERATIONS,
     Deviation,
@@ -26,6 +26,7 @@ from gridroom.oscp.v10.receiving import (
 from gridroom.oscp.v10.replying import (
     result_of,
 )
+from gridroom.oscp.v10.results import not_offered
 
 MAX_TRIES = 8
 """Tries of a letter in all; adjustments are bounded by their `expires` alone."""
@@ -36,9 +37,6 @@ BACKOFF = timedelta(seconds=2)
 BACKOFF_CAP = timedelta(minutes=5)
 """Longest pause of all."""
 
-RETRY_AFTER_CAP = timedelta(hours=1)
-"""Longest Retry-After that is honoured in full."""
-
 RETRIED_STATUSES = frozenset({408, 425, 429})
 """4xx that say "later": timed out, too early, too many."""
 
@@ -48,7 +46,7 @@ CERTIFICATE_REFUSED = 495
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The other side answered with a Result (other than ERROR)."""
+    """The other side answered with a Result that is final: any but ERROR, and ERROR where it does not offer this."""
 
     envelope: Envelope
 
@@ -112,7 +110,7 @@ def judge(
             return GivenUp(reason, possibly_applied=letter.attempts > 0)
         return _again(letter, now, jitter, retry_after, reason)
     result = result_of(reply.body)  # type: ignore[arg-type]  # read_reply gives no requests
-    if result.type is ResultType.ERROR:
+    if result.type is ResultType.ERROR and not not_offered(result):
         return _again(letter, now, jitter, retry_after, f"ERROR: {_words(result)}")
     return Delivered(_dated(reply, now))
 
@@ -149,6 +147,9 @@ def _by_status(
         return GivenUp("certificate refused", possibly_applied=letter.attempts > 0)
     if 400 <= status < 500 and status not in RETRIED_STATUSES:
         return GivenUp(f"HTTP status {status}", possibly_applied=letter.attempts > 0)
+    if 300 <= status < 400:
+        words = f"HTTP status {status}: the service is elsewhere, which is not followed; set its url"
+        return GivenUp(words, possibly_applied=letter.attempts > 0)
     words = f"answer refused: {reason}" if 200 <= status < 300 else f"HTTP status {status}"
     return _again(letter, now, jitter, retry_after, words)
 
@@ -159,8 +160,11 @@ def _again(letter: Letter, now: datetime, jitter: float, retry_after: float | No
     if tries >= MAX_TRIES and letter.operation != "RequestAdjustedCapacity":
         return GivenUp(f"{tries} tries, the last: {reason}", possibly_applied=True)
     pause = jitter * min(BACKOFF_CAP, BACKOFF * 2 ** min(letter.attempts, 30))
-    asked = timedelta(seconds=min(max(0.0, retry_after or 0.0), RETRY_AFTER_CAP.total_seconds()))
-    not_before = now + max(pause, asked)
+    left, asked_s = letter.expires - now, max(0.0, retry_after or 0.0)
+    if asked_s >= left.total_seconds() > 0:
+        why = f"Retry-After {asked_s:.0f} s reaches past its end after {tries} tries, the last: {reason}"
+        return GivenUp(why, possibly_applied=True)
+    not_before = now + max(pause, timedelta(seconds=min(asked_s, LIFETIME.total_seconds())))
     if not_before >= letter.expires:
         return GivenUp(f"expired after {tries} tries, the last: {reason}", possibly_applied=True)
     return Again(not_before, reason)

@@ -85,7 +85,7 @@ class Letter:
         date_time: When it was made, as written in its header. [UTC]
         data: The envelope.
         subject: What it is about (a cable, for example); a newer letter to the same party about the same subject
-            replaces it while it was never tried. Empty when it must not be replaced.
+            replaces it, tried or not. Empty when it must not be replaced, as an adjustment must not.
         expires: No try at or after this moment. [UTC]
         attempts: Tries made so far.
         not_before: Earliest moment of the next try. [UTC]

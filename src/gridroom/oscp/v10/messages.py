@@ -9,6 +9,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from gridroom.oscp.errors import LocalError
+
 DSO_NAMESPACE = "http://OSCP/DSO/2013/06/"
 """Namespace of the service that the DSO hosts. Source: OSCP 1.0 section 6.2."""
 
@@ -345,10 +347,13 @@ OPERATIONS: dict[str, tuple[str, type[Request], type[Response]]] = {
 def operation_of(message: Message) -> str:
     """Name of the operation a message belongs to.
 
+    Raises:
+        LocalError: It is no message.
+
     >>> operation_of(HeartbeatRequest(300, 900))
     'Heartbeat'
     """
     for name, (_, request, response) in OPERATIONS.items():
         if isinstance(message, request | response):
             return name
-    raise TypeError(type(message).__name__)
+    raise LocalError(f"{type(message).__name__} is no message of OSCP 1.0")

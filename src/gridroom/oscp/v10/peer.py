@@ -22,11 +22,13 @@ from gridroom.oscp.v10.receiving import (
     OLDEST,
     HeaderError,
     Incoming,
+    Trace,
     check_replay,
     digest_of,
     family_of,
     read_request,
     replay_deviation,
+    trace_of,
 )
 from gridroom.oscp.v10.replying import (
     Reply,
@@ -63,6 +65,7 @@ __all__ = [
     "Peer",
     "Remembered",
     "Reply",
+    "Trace",
     "Verdict",
     "answer_type",
     "check_replay",
@@ -79,6 +82,7 @@ __all__ = [
     "refuse_stranger",
     "replay_deviation",
     "result_of",
+    "trace_of",
     "write_answer",
     "write_fault",
 ]

@@ -1,7 +1,9 @@
 """What differs from peer to peer, as data."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from gridroom.oscp.errors import LocalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,16 @@ class PeerProfile:
     to_url: str = ""
     max_cables_per_message: int = 500
     heartbeat: bool = True
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(PeerProfile).items():
+            value = getattr(self, name)
+            if get_origin(hint) is Literal and value not in get_args(hint):
+                raise LocalError(f"{name} {value!r} is none of {', '.join(map(str, get_args(hint)))}")
+            if get_origin(hint) is None and type(value) is not hint:
+                raise LocalError(f"{name} {value!r} is no {hint.__name__}")
+        if self.max_cables_per_message < 1:
+            raise LocalError("max_cables_per_message must be at least 1")
 
 
 DEFAULT = PeerProfile()

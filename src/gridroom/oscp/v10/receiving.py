@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -32,8 +33,9 @@ OLDEST = timedelta(hours=24)
 """How old a DateTime may be."""
 
 _NUMBERED = re.compile(
-    r"((?:urn:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):[0-9]+", re.IGNORECASE
+    r"((?:urn:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(?::[0-9]+)?", re.IGNORECASE
 )
+_ODD_NUMBER = re.compile(rb'(?<="value":")(?:-?[0-9][0-9.]*E[+-]?[0-9]+|-0(?:\.0+)?)(?=")')
 _TRAILING_ZEROS = re.compile(rb'("value":"-?[0-9]+)(?:\.0+|(\.[0-9]*[1-9])0+)"')
 
 
@@ -47,6 +49,25 @@ class HeaderError(RemoteError):
     def __init__(self, reason: str, *, incoming: "Incoming", path: str, subcode: str = "") -> None:
         super().__init__(reason, path=path, subcode=subcode)
         self.incoming = incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a request is known again.
+
+    Attributes:
+        message_id: Its MessageID; empty where it could not be read.
+        family: See `Incoming`; None where another number is another message.
+        digest: Digest of its body; its wording where the body could not be read.
+        wording: SHA-256 of the envelope as it came.
+        until: Its answer is kept until then. [UTC]
+    """
+
+    message_id: str
+    family: str | None
+    digest: bytes
+    wording: bytes
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +103,17 @@ class Incoming:
 
     @property
     def family(self) -> str | None:
-        """The uuid that a number stands behind in its MessageID; another number, same body, is a retry (row 26).
+        """The uuid of its MessageID, with or without a number; another number, same body, is a retry (row 26).
 
         None for other ids, and for messages whose bodies are all alike.
         """
         if isinstance(self.envelope.body, HeartbeatRequest | GetCapacityForecastRequest):
             return None
         return family_of(self.message_id)
+
+    def trace(self, now: datetime) -> Trace:
+        """How it is known again."""
+        return Trace(self.message_id, self.family, self.digest, self.wording, self.remember_until(now))
 
     def remember_until(self, now: datetime) -> datetime:
         """How long its answer is kept: until no retry can be accepted any more. [UTC]"""
@@ -97,19 +122,19 @@ class Incoming:
 
 
 def family_of(message_id: str) -> str | None:
-    """The uuid before a final `:number`, in lower case.
+    """The uuid that an id is, or that stands before its final `:number`, in lower case; None for any other id.
 
     >>> family_of("6F1B1E3C-0d5a-4c9b-9d5e-0a4f3c0b7a11:2")
     '6f1b1e3c-0d5a-4c9b-9d5e-0a4f3c0b7a11'
-    >>> family_of("6f1b1e3c-0d5a-4c9b-9d5e-0a4f3c0b7a11") is None
-    True
+    >>> family_of("6f1b1e3c-0d5a-4c9b-9d5e-0a4f3c0b7a11"), family_of("call:1")
+    ('6f1b1e3c-0d5a-4c9b-9d5e-0a4f3c0b7a11', None)
     """
     found = _NUMBERED.fullmatch(message_id)
     return found[1].lower() if found else None
 
 
 def digest_of(body: Message) -> bytes:
-    """SHA-256 over what a body says; a number's trailing zeros say nothing.
+    """SHA-256 over what a body says; a number's trailing zeros say nothing, nor does the sign of nothing.
 
     >>> one = digest_of(HeartbeatRequest(300, 900))
     >>> one == digest_of(HeartbeatRequest(300, 900)), one == digest_of(HeartbeatRequest(300, 60))
@@ -119,7 +144,14 @@ def digest_of(body: Message) -> bytes:
     if refused:
         body = replace(body, refused=tuple(replace(refusal, path="") for refusal in refused))  # type: ignore[arg-type]
     said = msgspec.json.encode([type(body).__name__, body])
-    return hashlib.sha256(_TRAILING_ZEROS.sub(rb'\1\2"', said)).digest()
+    plain = _ODD_NUMBER.sub(_plain, said)
+    return hashlib.sha256(_TRAILING_ZEROS.sub(rb'\1\2"', plain)).digest()
+
+
+def _plain(number: re.Match[bytes]) -> bytes:
+    """A number without exponent, 0 without sign: Decimal writes few digits far behind the point as 1E-7."""
+    value = Decimal(number[0].decode())
+    return f"{value:f}".encode() if value else b"0"
 
 
 def read_request(peer: Peer, service_namespace: str, data: bytes, now: datetime) -> Incoming:
@@ -143,17 +175,34 @@ def read_request(peer: Peer, service_namespace: str, data: bytes, now: datetime)
     return incoming
 
 
-def check_replay(incoming: Incoming, digest: bytes) -> None:
+def trace_of(error: RemoteError, data: bytes, now: datetime) -> Trace:
+    """How a request that `read_request` refused is known again, so that its Fault is the same the next time.
+
+    It is of no family: another number of its uuid is not the same message once more, since this one had no Result.
+
+    Args:
+        error: Why; it knows the MessageID, where that could be read.
+        data: The envelope.
+        now: The present moment. [UTC]
+    """
+    if isinstance(error, HeaderError):
+        return replace(error.incoming.trace(now), family=None)
+    wording = hashlib.sha256(data).digest()
+    return Trace(error.relates_to, None, wording, wording, now + OLDEST + CLOCK_AHEAD)
+
+
+def check_replay(incoming: Incoming, digest: bytes, wording: bytes) -> None:
     """See that a message with a known id says what it said the first time.
 
     Args:
         incoming: The message.
         digest: Digest remembered with the id.
+        wording: Wording remembered with it; the same bytes say the same, also where they could not be read then.
 
     Raises:
         RemoteError: It says something else.
     """
-    if incoming.digest != digest:
+    if incoming.digest != digest and incoming.wording != wording:
         raise HeaderError(
             f"{incoming.message_id} was used before for a message with another body; give each message its own id",
             incoming=incoming,

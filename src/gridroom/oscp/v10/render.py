@@ -1,6 +1,7 @@
 """A message as plain values with the specification's names, for people and for `gridroom decode`."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -37,13 +38,17 @@ from gridroom.oscp.v10.usage import usage_spans
 Json = dict[str, Any]
 """A JSON object."""
 
+MAX_KINDS = 200
+"""Most kinds of deviation that are shown; of each row's others only the number is."""
+
 
 def as_json(envelope: Envelope | Fault) -> Json:
     """What `gridroom decode` prints: `message`, `header`, `body` and `deviations`.
 
     Amounts are strings, so that they stay exact; times are UTC with `Z`, and an EndTime is the first moment after its
     block. Cables that were refused stand in the body's list `refused`. What the blocks mean is judged as for a cable
-    of which nothing is known: three phases at 230 V, no maximum.
+    of which nothing is known: three phases at 230 V, no maximum. What is odd in several blocks of a cable is told once,
+    with the place where it was met first. That a message came in SOAP 1.1 is a deviation of row 32.
 
     Args:
         envelope: What `soap.read_any` gave.
@@ -67,7 +72,7 @@ def as_json(envelope: Envelope | Fault) -> Json:
         "message": body_name(envelope.body),
         "header": _header(envelope.header),
         "body": body,
-        "deviations": [_deviation(deviation) for deviation in (*envelope.deviations, *notes)],
+        "deviations": [_deviation(one) for one in (*_version(envelope), *envelope.deviations, *_merged(notes))],
     }
 
 
@@ -97,6 +102,27 @@ def _understood(cable: Forecast | Adjustment | CableUsage) -> list[Deviation]:
     if isinstance(cable, Adjustment):
         return request_spans(cable, terms)[1]
     return usage_spans(cable, terms)[1]
+
+
+def _version(envelope: Envelope) -> Iterator[Deviation]:
+    if envelope.soap11:
+        yield Deviation(32, "Envelope", "SOAP 1.1, refused from a peer whose profile does not say soap 1.1")
+
+
+def _merged(notes: Iterable[Deviation]) -> Iterator[Deviation]:
+    """Each kind once, as the reader has it: where it was met first, and how often."""
+    kinds: dict[tuple[int, str], tuple[str, int]] = {}
+    more = Counter[int]()
+    for one in notes:
+        path, times = kinds.get((one.row, one.text), (one.path, 0))
+        if times or len(kinds) < MAX_KINDS:
+            kinds[one.row, one.text] = path, times + 1
+        else:
+            more[one.row] += 1
+    for (row, text), (path, times) in kinds.items():
+        yield Deviation(row, path, text if times == 1 else f"{text} ({times} times)")
+    for row, times in more.items():
+        yield Deviation(row, "Envelope/Body", f"{times} more of this row are not shown")
 
 
 def _deviation(deviation: Deviation) -> Json:

@@ -8,7 +8,7 @@ import contextlib
 from typing import NoReturn, cast
 
 from gridroom import xml
-from gridroom.oscp.errors import AnswerError, RemoteError
+from gridroom.oscp.errors import AnswerError, LocalError, RemoteError
 from gridroom.oscp.v10.bodies import read_body
 from gridroom.oscp.v10.faults import read_fault, write_fault
 from gridroom.oscp.v10.headers import message_id_of, read_header
@@ -90,10 +90,13 @@ def soap_action(data: bytes) -> str:
 
 
 def _read(data: bytes, *, soap11: bool, faults: bool) -> Envelope | Fault:
+    if not isinstance(data, bytes):
+        raise LocalError(f"an envelope is bytes, not {type(data).__name__}")
     header: xml.Element | None = None
     version = ""
     try:
         root = xml.parse(data)
+        header = next((child for child in root if xml.split(child.tag) == (xml.split(root.tag)[0], "Header")), None)
         version = _version(root)
         if version == SOAP11 and not soap11 and not faults:
             _refuse_version()

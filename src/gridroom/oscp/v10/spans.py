@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from gridroom import xml
+from gridroom.oscp.errors import OscpError
 from gridroom.oscp.v10.messages import Adjustment, CableUsage, Forecast, Refusal
 
 UNKNOWN = -1
@@ -48,7 +50,7 @@ class Span:
     amounts: Amounts
 
 
-class CableRefused(Exception):  # noqa: N818 - a verdict on one cable, not on the message
+class CableRefused(OscpError):  # noqa: N818 - a verdict on one cable, not on the message
     """One bad block refuses its cable; the others stand. Carries the `Refusal` for the answer."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -162,5 +164,5 @@ def gather(containers: Iterable[C]) -> list[C]:
     found: dict[tuple[str, str | None], list[C]] = {}
     for one in containers:
         emsp = one.emsp if isinstance(one, CableUsage) else None
-        found.setdefault((one.cable_id.strip(), emsp), []).append(one)
+        found.setdefault((one.cable_id.strip(xml.SPACE), emsp), []).append(one)
     return [replace(same[0], blocks=tuple(b for one in same for b in one.blocks)) for same in found.values()]

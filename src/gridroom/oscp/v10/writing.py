@@ -1,5 +1,6 @@
 """Messages to bytes: names and order as in the examples of chapter 6. Decisions by number: docs/deviations.md."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import TypeVar
 from gridroom import xml
 from gridroom.oscp.errors import LocalError
 from gridroom.oscp.v10 import values
+from gridroom.oscp.v10.headers import LONGEST_PRIORITY
 from gridroom.oscp.v10.messages import (
     OPERATIONS,
     Adjustment,
@@ -33,6 +35,7 @@ from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
 from gridroom.oscp.v10.results import write_result
 
 T = TypeVar("T")
+B = TypeVar("B", ForecastedBlock, CapacityBlock, UsageBlock)
 NOTHING_LEFT = (ValueType(Decimal("0.00")),)
 """What a forecast block says where nothing remains. Source: decision 3."""
 
@@ -100,7 +103,7 @@ def _check_header(header: Header, answer: bool) -> datetime:
     for name, text, most in (*longest, *ids):
         if not 0 < len(text) <= most:
             raise LocalError(f"{name} must have 1 to {most} characters")
-    if abs(header.priority) >= 10**18:
+    if abs(header.priority) >= 10**LONGEST_PRIORITY:
         raise LocalError("priority is out of range")
     return header.date_time
 
@@ -142,7 +145,15 @@ def _body(body: Message, profile: PeerProfile) -> str:
 def _each(items: Sequence[T], write_one: Callable[[T, PeerProfile], str], profile: PeerProfile, name: str) -> str:
     if not items:
         raise LocalError(f"a message needs at least one {name}")
-    return "".join(write_one(item, profile) for item in items)
+    return "".join(_at(f"{name}[{n}]", write_one, item, profile) for n, item in enumerate(items, 1))
+
+
+def _at(place: str, write_one: Callable[[T, PeerProfile], str], item: T, profile: PeerProfile) -> str:
+    """What an item reads as; a mistake in it names its place."""
+    try:
+        return write_one(item, profile)
+    except LocalError as error:
+        raise LocalError(f"{place}: {error}") from error
 
 
 def _seconds(seconds: int) -> str:
@@ -168,8 +179,26 @@ def _named(reference: str) -> str:
 
 
 def _forecast(forecast: Forecast, profile: PeerProfile) -> str:
-    blocks = "".join(_forecasted_block(block, profile) for block in forecast.blocks)
-    return f"<Forecast>{_cable(forecast.cable_id, forecast.connections)}{_some(blocks)}</Forecast>"
+    blocks = _blocks(forecast.blocks, _forecasted_block, profile)
+    return f"<Forecast>{_cable(forecast.cable_id, forecast.connections)}{blocks}</Forecast>"
+
+
+def _blocks(
+    blocks: Sequence[B], write_one: Callable[[B, PeerProfile], str], profile: PeerProfile, *, apart: bool = True
+) -> str:
+    """The blocks of a cable, each once; `apart` refuses one over another. An answer repeats what was asked. Row 15."""
+    if not isinstance(blocks, Sequence) or not blocks:
+        raise LocalError("a cable needs at least one block, in a tuple")
+    each: dict[tuple[datetime, datetime], B] = {}
+    for block in blocks:
+        if each.setdefault((block.start, block.end), block) != block:
+            raise LocalError(f"two blocks from {block.start.isoformat()} to {block.end.isoformat()} differ")
+    name = type(blocks[0]).__name__
+    written = "".join(_at(f"{name}[{n}]", write_one, block, profile) for n, block in enumerate(each.values(), 1))
+    for (_, end), (start, _) in itertools.pairwise(sorted(each) if apart else ()):
+        if start < end:
+            raise LocalError(f"the block from {start.isoformat()} begins before the one before it ends")
+    return written
 
 
 def _forecasted_block(block: ForecastedBlock, profile: PeerProfile) -> str:
@@ -183,29 +212,25 @@ def _request(adjustment: Adjustment, profile: PeerProfile) -> str:
 
 
 def _adjustment(adjustment: Adjustment, profile: PeerProfile, *, answer: bool) -> str:
-    blocks = "".join(
-        f"<CapacityBlock>{_amounts('Capacity', block.capacity)}{_times(block, profile)}"
-        f"{_amounts('RemainingCapacity', block.remaining) if answer and block.remaining else ''}</CapacityBlock>"
-        for block in adjustment.blocks
-    )
-    return f"<Adjustment>{_cable(adjustment.cable_id)}{_some(blocks)}</Adjustment>"
+    def write_one(block: CapacityBlock, profile: PeerProfile) -> str:
+        left = _amounts("RemainingCapacity", block.remaining) if answer and block.remaining else ""
+        return f"<CapacityBlock>{_amounts('Capacity', block.capacity)}{_times(block, profile)}{left}</CapacityBlock>"
+
+    blocks = _blocks(adjustment.blocks, write_one, profile, apart=not answer)
+    return f"<Adjustment>{_cable(adjustment.cable_id)}{blocks}</Adjustment>"
 
 
 def _usage(usage: CableUsage, profile: PeerProfile) -> str:
     emsp = f"<EMSP>{_text(usage.emsp, 'EMSP')}</EMSP>" if usage.emsp and profile.emsp != "never" else ""
-    blocks = "".join(
-        f"<UsageBlock>{''.join(map(_usage_value, block.usage))}{_times(block, profile)}</UsageBlock>"
-        if block.usage
-        else _some("")
-        for block in usage.blocks
-    )
-    return f"<Usage>{_cable(usage.cable_id)}{emsp}{_some(blocks)}</Usage>"
+    return f"<Usage>{_cable(usage.cable_id)}{emsp}{_blocks(usage.blocks, _usage_block, profile)}</Usage>"
 
 
-def _some(blocks: str) -> str:
-    if not blocks:
-        raise LocalError("a cable needs at least one block, and a block at least one value")
-    return blocks
+def _usage_block(block: UsageBlock, profile: PeerProfile) -> str:
+    for unit in {value.unit for value in _sequence("Usage", block.usage)}:
+        _check_phases("Usage", [value for value in block.usage if value.unit == unit])
+    if not block.usage:
+        raise LocalError("a block needs at least one Usage")
+    return f"<UsageBlock>{''.join(map(_usage_value, block.usage))}{_times(block, profile)}</UsageBlock>"
 
 
 def _times(block: ForecastedBlock | CapacityBlock | UsageBlock, profile: PeerProfile) -> str:
@@ -216,9 +241,24 @@ def _times(block: ForecastedBlock | CapacityBlock | UsageBlock, profile: PeerPro
 
 
 def _amounts(name: str, stated: Sequence[ValueType]) -> str:
-    if not 0 < len(stated) <= 3:
+    if not 0 < len(_sequence(name, stated)) <= 3:
         raise LocalError(f"{name} stands one to three times in a block, not {len(stated)} times")
+    _check_phases(name, stated)
     return "".join(_amount(name, value, values.write_capacity, values.CAPACITY_UNITS) for value in stated)
+
+
+def _sequence(name: str, stated: Sequence[ValueType]) -> Sequence[ValueType]:
+    """The amounts, if they are several in a tuple and not one by itself."""
+    if not isinstance(stated, Sequence) or not all(isinstance(value, ValueType) for value in stated):
+        raise LocalError(f"{name} is a tuple of ValueType, not {type(stated).__name__}")
+    return stated
+
+
+def _check_phases(name: str, stated: Sequence[ValueType]) -> None:
+    """One amount without Phase, or each phase once. Decision 5."""
+    phases = [value.phase for value in stated]
+    if len(phases) > 1 and (None in phases or len(set(phases)) < len(phases)):
+        raise LocalError(f"{name} names no Phase once, or each Phase once, not {phases}")
 
 
 def _usage_value(value: ValueType) -> str:
@@ -226,6 +266,8 @@ def _usage_value(value: ValueType) -> str:
 
 
 def _amount(name: str, value: ValueType, number: Callable[[Decimal], str], units: frozenset[str]) -> str:
+    if not isinstance(value.value, Decimal):
+        raise LocalError(f"{name} must be a Decimal, not {type(value.value).__name__}")
     if value.unit not in units:
         raise LocalError(f"{name} cannot be stated in {value.unit!r}, only in {', '.join(sorted(units))}")
     if value.phase is None:

@@ -143,3 +143,10 @@ def test_capacity_itself_must_be_there() -> None:
 def test_a_request_carries_none() -> None:
     asked = CapacityBlock(START, START + QUARTER, AMOUNT, LEFT)
     assert "Remaining" not in written(RequestAdjustedCapacityRequest((Adjustment("C1", (asked,)),)))
+
+
+def test_a_negative_one_is_none_with_a_deviation() -> None:
+    forecast = Forecast("C1", (ForecastedBlock(START, START + QUARTER, AMOUNT, (value("-1.00"),)),))
+    _, left, notes = forecast_spans(forecast, TERMS)
+    assert [span.amounts for span in left] == [(0, 0, 0)]
+    assert [one.row for one in notes] == [3]

@@ -184,6 +184,10 @@ class TestContradictions:
         with pytest.raises(CableRefused):
             usage(value("1", 0))
 
+    def test_values_that_differ_by_less_than_we_count_are_different(self) -> None:
+        with pytest.raises(CableRefused, match="stated twice with different values"):
+            forecast_spans(Forecast("A", (block(0, 1, value("16.001", 1), value("16.009", 1)),)), TERMS)
+
     def test_a_phase_twice_with_the_same_value_is_one(self) -> None:
         assert forecast(value("5", 1), value("5.00", 1), value("4", 2)) == ((500, 400, None), [5, 5])
         assert usage(value("5", 1), value("5.0", 1))[0].current_ca == (500, None, None)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gridroom.oscp.errors import LocalError
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.messages import OPERATIONS, Message, operation_of
 from gridroom.oscp.v10.names import action_of, content_type
@@ -51,7 +52,7 @@ def test_one_that_names_another_operation_of_ours_is_a_mismatch(message: Message
 
 
 def test_what_is_no_message_has_no_operation() -> None:
-    with pytest.raises(TypeError, match="str"):
+    with pytest.raises(LocalError, match="str"):
         operation_of("Heartbeat")  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from gridroom.oscp.errors import RemoteError
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.messages import CSP_NAMESPACE, DSO_NAMESPACE, Message
 from oscp_messages import HEARTBEAT, OK
-from oscp_samples import fault, read, written
+from oscp_samples import GRANT, fault, read, rows, written
 
 WSA = "http://www.w3.org/2005/08/addressing"
 ANONYMOUS = f"{WSA}/anonymous"
@@ -70,6 +70,13 @@ class TestRow28:
         old = written(HEARTBEAT).partition("<ReplyTo")[2].partition("</ReplyTo>")[0]
         error = fault(HEARTBEAT, (f"<ReplyTo{old}</ReplyTo>", block))
         assert (error.sender, error.subcode) == (True, "OnlyAnonymousAddressSupported")
+
+    def test_in_an_answer_it_is_ignored_with_a_deviation(self) -> None:
+        """Nobody answers an answer; refusing it would lose what it grants."""
+        reply = '<ReplyTo xmlns="http://www.w3.org/2005/08/addressing"><Address>http://dso.example</Address></ReplyTo>'
+        envelope = read(GRANT, ("</soap:Header>", f"{reply}</soap:Header>"))
+        assert envelope.body == GRANT
+        assert rows(envelope) == {28}
 
     def test_one_without_an_address_is_refused(self) -> None:
         error = fault(HEARTBEAT, ("</soap:Header>", f'<FaultTo xmlns="{WSA}"/></soap:Header>'))

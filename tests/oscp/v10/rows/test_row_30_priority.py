@@ -21,7 +21,9 @@ PEER = Peer("p", frozenset({"dso"}), "dso", "cso", frozenset({"cso"}), "https://
 EXAMPLES = {"UpdateCableCapacityForecast": 0, "Heartbeat": 0}
 
 
-@pytest.mark.parametrize("priority", ["-3", "0", "+7", " 2 ", "007", "-999999999999999999", "999999999999999999"])
+@pytest.mark.parametrize(
+    "priority", ["-3", "0", "+7", " 2 ", "007", "-999999999999999999", "9" * 19, "0" * 4000 + "9" * 64]
+)
 def test_any_integer_is_read_and_the_answer_echoes_it(priority: str) -> None:
     data = changed(HEARTBEAT, (">0</Priority>", f">{priority}</Priority>"))
     incoming = read_request(PEER, CSP_NAMESPACE, data, START)
@@ -30,9 +32,18 @@ def test_any_integer_is_read_and_the_answer_echoes_it(priority: str) -> None:
     assert soap.read(answer).header.priority == int(priority)
 
 
-@pytest.mark.parametrize("priority", ["high", "1.5", "", "9" * 19, "0x1", "٣", "1 2"])
+@pytest.mark.parametrize("priority", ["high", "1.5", "", "+", "--1", "0x1", "٣", "1 2"])
 def test_no_other_word_is(priority: str) -> None:
     assert fault(HEARTBEAT, (">0</Priority>", f">{priority}</Priority>")).path.endswith("Priority")
+
+
+@pytest.mark.parametrize("sign", ["", "+", "-"])
+def test_one_of_very_many_digits_is_cut_and_comes_before_all_others(sign: str) -> None:
+    envelope = read(HEARTBEAT, (">0</Priority>", f">{sign}1{'0' * 9000}</Priority>"))
+    assert abs(envelope.header.priority) == 10**64 - 1
+    assert (envelope.header.priority < 0) == (sign == "-")
+    assert rows(envelope) == {30}
+    assert soap.read(soap.write(replace(HEADER, priority=envelope.header.priority), HEARTBEAT)).header.priority
 
 
 def test_absent_is_0_with_a_deviation() -> None:
@@ -56,5 +67,5 @@ def test_every_operation_has_one() -> None:
 
 def test_what_could_not_be_read_back_is_not_written() -> None:
     with pytest.raises(LocalError, match="priority"):
-        soap.write(replace(HEADER, priority=10**18), HEARTBEAT)
+        soap.write(replace(HEADER, priority=10**64), HEARTBEAT)
     assert "<Priority" in written(HEARTBEAT)

@@ -194,3 +194,9 @@ def test_none_is_written() -> None:
     for message in (FORECAST, REQUEST, USAGE):
         assert "href" not in written(message)
         assert "soap-encoding" not in written(message)
+
+
+def test_its_fault_names_the_message() -> None:
+    """Some toolkits read no answer without RelatesTo (row 25)."""
+    assert fault(FORECAST, (AMOUNT, '<Capacity href="#nothing"/>')).relates_to == "id-1"
+    assert fault(FORECAST, ("<soap:Body>", "<soap:Body><x/>")).relates_to == "id-1"
