@@ -52,7 +52,7 @@ FAULTS: dict[str, tuple[object, str, object]] = {
     "a late older forecast raises": (Book, "accept", a_late_one_raises),
     "of equal DateTimes the last holds": (Book, "accept", the_last_of_one_moment_holds),
     "a late retry with a fresh DateTime raises": (Book, "accept", a_late_retry_raises),
-    "a retry acts twice": (inbox, "_remember", lambda _tx, _incoming, reply, _now: reply),
+    "a retry acts twice": (inbox, "is_remembered", lambda _body: False),
     "a grant counts although a forecast crossed it": (Book, "answer", a_crossed_grant_counts),
     "an answer undoes a give-back": (Book, "answer", an_answer_undoes_a_give_back),
     "what was granted is forgotten": (Book, "answer", a_grant_is_forgotten),

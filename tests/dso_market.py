@@ -214,7 +214,7 @@ class Market(World):
         available = np.maximum(self.dso.view(CABLE, MONDAY, BLOCKS).available, 0)
         present = max(0, (self.true - MONDAY) // QUARTER)
         too_much = (total > np.maximum(self.total, available))[:, present:]
-        assert not too_much.any(), f"{total[:, present:][too_much]} of {available[:, present:][too_much]}"
+        assert not too_much.any(), f"{total[:, present:][too_much]} promised of {available[:, present:][too_much]}"
         self.total = sum((trader.promised() for trader in self.traders.values()), blank())
 
 

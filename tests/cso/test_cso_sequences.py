@@ -142,5 +142,5 @@ def test_no_sequence_makes_a_cso_believe_more_than_it_was_told() -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_chance_finds_a_broken_build(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*FAULTS[fault])
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="believed"):
         by_seed(Sequence, RUNS, 20)

@@ -113,9 +113,10 @@ def test_strange_and_broken_cables_are_refused_and_the_others_served() -> None:
         (Adjustment("C1", (block(0, ampere("1")),)), Adjustment("elsewhere", (block(0, ampere("1")),)), broken), (BAD,)
     )
     answer, _ = adjusted(request, TERMS, all_of_it)
-    served, foreign = answer.adjustments
-    assert (served.cable_id, foreign.cable_id) == ("C1", "elsewhere")
-    assert foreign.blocks[0].capacity == (ampere("0.00"),)
+    served, *others = answer.adjustments
+    assert [one.cable_id for one in (served, *others)] == ["C1", "elsewhere", "C2"]
+    assert [one.blocks[0].capacity for one in others] == [(ampere("0.00"),)] * 2
+    assert len(others[1].blocks) == 1
     assert [code for code, level in codes(answer.result) if level is Level.ERROR] == [
         "UNKNOWN_CABLE",
         "UNKNOWN_CABLE",
