@@ -81,6 +81,21 @@ def test_what_is_told_never_raises_the_sum_above_what_is_available(
 
 
 @given(markets(), st.data())
+def test_whatever_one_in_doubt_really_holds_no_lost_message_promises_what_is_not_there(
+    market: tuple[Ints, list[int], Ints, int], data: st.DataObject
+) -> None:
+    """A reduction of what it may hold can be a raise of what it does hold, while the others' reductions get lost."""
+    there, weights, adjusted, ppm = market
+    p = len(weights)
+    target = divide(there, weights, adjusted, ppm).allotment
+    held = data.draw(per_cso(p, 0, 60_000))
+    doubtful, heard = (np.array(data.draw(st.lists(st.booleans(), min_size=p, max_size=p))) for _ in range(2))
+    really = np.where(doubtful[:, None, None], np.minimum(held, data.draw(per_cso(p, 0, 60_000))), held)
+    after = np.where(heard[:, None, None], sendable(there, target, held, doubtful), really)
+    assert (after.sum(axis=0) <= np.maximum(really.sum(axis=0), there)).all()
+
+
+@given(markets(), st.data())
 def test_when_all_hold_no_more_than_they_get_everything_is_told_at_once(
     market: tuple[Ints, list[int], Ints, int], data: st.DataObject
 ) -> None:

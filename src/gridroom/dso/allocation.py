@@ -73,7 +73,8 @@ def sendable(available_ca: Ints, target_ca: Ints, held_ca: Ints, doubtful: NDArr
     """What each CSO may be told now: reductions at once, raises only once they are paid for.
 
     A raise must fit beside what the others may still hold. A CSO in doubt (a forecast without answer) is reckoned to
-    hold what it may have got, even against a reduction of the others.
+    hold what it may have got, even against a reduction of the others; and since it may as well hold less, whatever it
+    is told counts as a raise.
 
     Args:
         available_ca: Shape (3, n). [0.01 A]
@@ -86,7 +87,8 @@ def sendable(available_ca: Ints, target_ca: Ints, held_ca: Ints, doubtful: NDArr
     beside_certain = np.maximum(available_ca - (certain.sum(axis=0) - certain), 0)
     beside_most = np.maximum(available_ca - (most.sum(axis=0) - most), 0)
     wanted = np.minimum(target_ca, beside_certain)
-    told: Ints = np.where(wanted > held_ca, np.maximum(held_ca, np.minimum(wanted, beside_most)), wanted)
+    surely = np.where(doubtful[:, None, None], 0, held_ca)
+    told: Ints = np.where(wanted > surely, np.maximum(surely, np.minimum(wanted, beside_most)), wanted)
     return told
 
 
