@@ -4,9 +4,7 @@ Everything that the writer would refuse is refused here already, so that the pla
 form.
 """
 
-import itertools
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -32,6 +30,7 @@ from gridroom.oscp.v10._words import (
     UsageUnit,
     Words,
 )
+from gridroom.oscp.v10.strict import check_phases, each_once
 
 
 class Closed(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,11 +80,8 @@ def amounts(stated: Sequence[Capacity | Usage]) -> tuple[oscp.ValueType, ...]:
     )
 
 
-def check_phases(name: str, stated: Sequence[Capacity | Usage]) -> None:
-    """Refuse amounts of one unit that do not name their phases clearly. Decision 5."""
-    phases = [one.phase.value if one.phase else None for one in stated]
-    if len(phases) > 1 and (None in phases or len(set(phases)) < len(phases)):
-        raise ValueError(f"{name} names no Phase once, or each Phase once")
+def check_named(name: str, stated: Sequence[Capacity | Usage]) -> None:
+    check_phases(name, [one.phase.value if one.phase else None for one in stated])
 
 
 class Times(Closed, frozen=True, kw_only=True):
@@ -101,19 +97,6 @@ class Times(Closed, frozen=True, kw_only=True):
             raise ValueError("EndTime is the first moment after the block; write the full minute")
 
 
-def check_blocks(
-    blocks: Sequence[oscp.ForecastedBlock | oscp.CapacityBlock | oscp.UsageBlock], *, apart: bool = True
-) -> None:
-    """Refuse two blocks of the same times that differ, and one over another unless an answer repeats them. Row 15."""
-    known: dict[tuple[datetime, datetime], object] = {}
-    for block in blocks:
-        if known.setdefault((block.start, block.end), block) != block:
-            raise ValueError(f"two blocks from {block.start.isoformat()} to {block.end.isoformat()} differ")
-    for (_, end), (start, _) in itertools.pairwise(sorted(known) if apart else ()):
-        if start < end:
-            raise ValueError(f"the block from {start.isoformat()} begins before the one before it ends")
-
-
 Capacities = Annotated[list[Capacity], Meta(min_length=1, max_length=3)]
 Remaining = Annotated[list[Capacity], Meta(max_length=3)]
 
@@ -124,8 +107,8 @@ class CapacityBlock(Times, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_phases("Capacity", self.capacity)
-        check_phases("RemainingCapacity", self.remaining)
+        check_named("Capacity", self.capacity)
+        check_named("RemainingCapacity", self.remaining)
 
 
 class UsageBlock(Times, frozen=True, kw_only=True):
@@ -134,7 +117,7 @@ class UsageBlock(Times, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         for unit in {one.unit.value for one in self.usage}:
-            check_phases("Usage", [one for one in self.usage if one.unit.value == unit])
+            check_named("Usage", [one for one in self.usage if one.unit.value == unit])
 
 
 class Cable(Closed, frozen=True, kw_only=True):
@@ -154,7 +137,7 @@ class Forecast(Closed, frozen=True, kw_only=True):
     blocks: Annotated[list[CapacityBlock], Meta(min_length=1)] = field(name="ForecastedBlock")
 
     def __post_init__(self) -> None:
-        check_blocks(self.value().blocks)
+        each_once(self.value().blocks)
 
     def value(self) -> oscp.Forecast:
         blocks = tuple(
@@ -172,7 +155,7 @@ class AskedBlock(Times, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_phases("Capacity", self.capacity)
+        check_named("Capacity", self.capacity)
 
 
 class Adjustment(Closed, frozen=True, kw_only=True):
@@ -180,7 +163,7 @@ class Adjustment(Closed, frozen=True, kw_only=True):
     blocks: Annotated[list[CapacityBlock], Meta(min_length=1)] = field(name="CapacityBlock")
 
     def __post_init__(self) -> None:
-        check_blocks(self.value().blocks, apart=False)
+        each_once(self.value().blocks, apart=False)
 
     def value(self) -> oscp.Adjustment:
         blocks = tuple(
@@ -195,7 +178,7 @@ class Asked(Closed, frozen=True, kw_only=True):
     blocks: Annotated[list[AskedBlock], Meta(min_length=1)] = field(name="CapacityBlock")
 
     def __post_init__(self) -> None:
-        check_blocks(self.value().blocks)
+        each_once(self.value().blocks)
 
     def value(self) -> oscp.Adjustment:
         blocks = tuple(oscp.CapacityBlock(one.start.value, one.end.value, amounts(one.capacity)) for one in self.blocks)
@@ -208,7 +191,7 @@ class CableUsage(Closed, frozen=True, kw_only=True):
     emsp: Name | None = field(name="EMSP", default=None)
 
     def __post_init__(self) -> None:
-        check_blocks(self.value().blocks)
+        each_once(self.value().blocks)
 
     def value(self) -> oscp.CableUsage:
         blocks = tuple(oscp.UsageBlock(one.start.value, one.end.value, amounts(one.usage)) for one in self.blocks)

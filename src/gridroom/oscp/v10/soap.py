@@ -25,7 +25,6 @@ AMOUNTS = frozenset({"capacity", "remainingcapacity", "usage"})
 
 LEVELS = 5
 """How deep the blocks stand: Envelope, Body, message, container, block."""
-"""Names of the elements that hold an amount, in lower case."""
 
 
 def read(data: bytes, *, soap11: bool = False) -> Envelope:
@@ -96,12 +95,12 @@ def _read(data: bytes, *, soap11: bool, faults: bool) -> Envelope | Fault:
     version = ""
     try:
         root = xml.parse(data)
-        header = next((child for child in root if xml.split(child.tag) == (xml.split(root.tag)[0], "Header")), None)
+        header = next(root.iterchildren(f"{{{xml.split(root.tag)[0]}}}Header"), None)
         version = _version(root)
         if version == SOAP11 and not soap11 and not faults:
             _refuse_version()
         references = resolve(root, data)
-        header, body = _parts(root, version, references)
+        body = _body(root, version, references)
         if faults and body.tag in (f"{{{SOAP12}}}Fault", f"{{{SOAP11}}}Fault"):
             return read_fault(header, body)
         if version == SOAP11 and not soap11:
@@ -135,8 +134,8 @@ def _refuse_version() -> NoReturn:
     raise RemoteError("only SOAP 1.2 is spoken here", path="Envelope", subcode="VersionMismatch")
 
 
-def _parts(root: xml.Element, soap: str, references: References) -> tuple[xml.Element | None, xml.Element]:
-    """Header, and the one element in the Body; behind it only what references pointed at may stand."""
+def _body(root: xml.Element, soap: str, references: References) -> xml.Element:
+    """The one element in the Body; behind it only what references pointed at may stand."""
     parts = list(root)
     tags = [part.tag for part in parts]
     body, header = f"{{{soap}}}Body", f"{{{soap}}}Header"
@@ -145,7 +144,7 @@ def _parts(root: xml.Element, soap: str, references: References) -> tuple[xml.El
     inside = [child for child in parts[tags.index(body)] if child not in references.targets]
     if len(inside) != 1:
         raise RemoteError("the Body must hold exactly one element", path="Envelope/Body")
-    return parts[tags.index(header)] if len(tags) > 1 else None, inside[0]
+    return inside[0]
 
 
 def _message(

@@ -85,7 +85,7 @@ class Tree:
             fail(element, f"{local} stands in a foreign namespace, expected {self.namespace or NAMESPACES[0]}")
         elif self.namespace and namespace != self.namespace:
             self.note(23, element, f"{name} outside the service's namespace read as the service's")
-        if name and local != name:
+        if local != name:
             self.note(1, element, f"{local} read as {name}")
         self.tags[element.tag] = name
         return name

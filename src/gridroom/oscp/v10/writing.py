@@ -1,6 +1,5 @@
 """Messages to bytes: names and order as in the examples of chapter 6. Decisions by number: docs/deviations.md."""
 
-import itertools
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -33,9 +32,9 @@ from gridroom.oscp.v10.messages import (
 from gridroom.oscp.v10.names import ANONYMOUS, SOAP11, SOAP12, WSA, action_of, body_name
 from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
 from gridroom.oscp.v10.results import write_result
+from gridroom.oscp.v10.strict import B, check_phases, each_once
 
 T = TypeVar("T")
-B = TypeVar("B", ForecastedBlock, CapacityBlock, UsageBlock)
 NOTHING_LEFT = (ValueType(Decimal("0.00")),)
 """What a forecast block says where nothing remains. Source: decision 3."""
 
@@ -189,16 +188,12 @@ def _blocks(
     """The blocks of a cable, each once; `apart` refuses one over another. An answer repeats what was asked. Row 15."""
     if not isinstance(blocks, Sequence) or not blocks:
         raise LocalError("a cable needs at least one block, in a tuple")
-    each: dict[tuple[datetime, datetime], B] = {}
-    for block in blocks:
-        if each.setdefault((block.start, block.end), block) != block:
-            raise LocalError(f"two blocks from {block.start.isoformat()} to {block.end.isoformat()} differ")
+    try:
+        each = each_once(blocks, apart=apart)
+    except ValueError as error:
+        raise LocalError(str(error)) from error
     name = type(blocks[0]).__name__
-    written = "".join(_at(f"{name}[{n}]", write_one, block, profile) for n, block in enumerate(each.values(), 1))
-    for (_, end), (start, _) in itertools.pairwise(sorted(each) if apart else ()):
-        if start < end:
-            raise LocalError(f"the block from {start.isoformat()} begins before the one before it ends")
-    return written
+    return "".join(_at(f"{name}[{n}]", write_one, block, profile) for n, block in enumerate(each, 1))
 
 
 def _forecasted_block(block: ForecastedBlock, profile: PeerProfile) -> str:
@@ -255,10 +250,10 @@ def _sequence(name: str, stated: Sequence[ValueType]) -> Sequence[ValueType]:
 
 
 def _check_phases(name: str, stated: Sequence[ValueType]) -> None:
-    """One amount without Phase, or each phase once. Decision 5."""
-    phases = [value.phase for value in stated]
-    if len(phases) > 1 and (None in phases or len(set(phases)) < len(phases)):
-        raise LocalError(f"{name} names no Phase once, or each Phase once, not {phases}")
+    try:
+        check_phases(name, [value.phase for value in stated])
+    except ValueError as error:
+        raise LocalError(str(error)) from error
 
 
 def _usage_value(value: ValueType) -> str:
