@@ -1,8 +1,8 @@
 # Gridroom. `make demo` runs the street, `make test` passes the tests; both set up what they need in .venv/. `make test`
-# also needs php, php-soap, node and npm, which it installs from Debian where it may (scripts/foreign-tools).
+# also needs php, php-soap, node, npm, postgresql and mosquitto; it installs them from Debian where it may (scripts/foreign-tools).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage foreign check bench fuzz docs clean
+.PHONY: help demo test coverage foreign check bench results fuzz docs clean
 
 PYTHON ?= $(shell scripts/find-python)
 VENV := .venv
@@ -71,6 +71,9 @@ check: $(DEV) ## lint, types and import rules only
 
 bench: $(DEV) ## measure speed against peers: ratios, outputs checked equal
 	@for file in benchmarks/bench_*.py; do $(VENV)/bin/python $$file || exit 1; done
+
+results: $(DEV) ## test forecast and margin on made sets, rewrite docs/results.md: ARGS='"street, day ahead"'
+	@$(VENV)/bin/python scripts/results.py $(ARGS)
 
 fuzz: $(FUZZ) ## break the readers at length: SECONDS=3600, ARGS="--target soap"
 	@PYTHONPATH=tests $(VENV)/bin/python -m fuzz --seconds $(SECONDS) $(ARGS)

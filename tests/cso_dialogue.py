@@ -10,8 +10,10 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
+import databases
 from cso_paper import Paper, Says
 from gridroom.cso import oscp10, planning, service
+from gridroom.cso.app import MIGRATIONS
 from gridroom.cso.settings import CableEntry, CsoConfig, DsoEntry, market
 from gridroom.cso.stations import CableKey, Register
 from gridroom.cso.store import Store
@@ -86,7 +88,7 @@ class Dialogue:
         profile = {"phases": "per-phase"}
         entry = DsoEntry("dso", "dso", "https://dso", cables=tuple(map(CableEntry, CABLES)), profile=profile)
         self.market = market(CsoConfig(party="cso", id="cso", dso=(entry,)), Register({}))
-        self.db = database.open("sqlite://", "gridroom.cso.migrations")
+        self.db = database.open(databases.fresh(MIGRATIONS), MIGRATIONS)
         self.ids = 0
         self.papers = {cable: Paper() for cable in CABLES}
         self.seen: set[str] = set()

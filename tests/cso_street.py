@@ -13,6 +13,7 @@ from uuid import UUID
 
 import numpy as np
 
+import databases
 from gridroom.clock import Duty
 from gridroom.cso.app import MIGRATIONS, Cso, CsoConfig
 from gridroom.cso.book import Book
@@ -147,7 +148,7 @@ class Surroundings:
         self.poles = {n: Pole(n, r, s) for n, r, s in zip(NAMES, ROTATIONS, SAFE_CA, strict=True)}
         self.field = Field(self)
         self.register = Register({p.name: Station(p.name, KEY, p.rotation, RATED_CA) for p in self.poles.values()})
-        self.db = database.open("sqlite://", MIGRATIONS)
+        self.db = database.open(databases.fresh(MIGRATIONS), MIGRATIONS)
         self.ids = 0
         self.adjusts = "refuse"
         self.during: list[tuple[bytes, datetime, np.ndarray]] = []

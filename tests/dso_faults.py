@@ -9,7 +9,7 @@ for.
 from collections.abc import Iterable
 from datetime import datetime
 
-from gridroom.dso import allocation, backup, oscp10, service
+from gridroom.dso import adjustment, allocation, backup, oscp10
 from gridroom.dso.allocation import Division
 from gridroom.dso.store import Store
 from gridroom.storage import inbox
@@ -31,7 +31,7 @@ def forgets_what_was_tried(outbox: Outbox, message_ids: Iterable[str], now: date
 
 FAULTS: dict[str, tuple[object, str, object]] = {
     "a grant is given without looking at what others hold": (backup, "room", others_do_not_count),
-    "what was granted is forgotten": (service, "_keep_adjustment", lambda *_: None),
+    "what was granted is forgotten": (adjustment, "_keep_adjustment", lambda *_: None),
     "raises go before reductions": (allocation, "sendable", lambda _available, target, *_held: target),
     "a forecast that was refused counts as taken": (oscp10, "_taken", lambda cables, _result: cables),
     "a retry acts twice": (inbox, "is_remembered", lambda _body: False),

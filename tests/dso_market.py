@@ -3,10 +3,8 @@
 A model of its own, from the specification page, so that the DSO is not judged by our own CSO.
 """
 
-import shutil
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 
@@ -160,10 +158,9 @@ class Market(World):
         true: The present moment; `clock` is what the DSO takes it to be. [UTC]
     """
 
-    def __init__(self, folder: Path, template: Path) -> None:
-        shutil.copyfile(template, folder / "dso.db")
+    def __init__(self, url: str) -> None:
         little = {"share": 0.02, "cap": 1.0}  # what is kept as backup would hide small mistakes
-        super().__init__(f"sqlite:///{folder}/dso.db", backup=little)
+        super().__init__(url, backup=little)
         self.true = self.clock.time
         self.traders = {party: Trader(party, self.ids, HandClock(self.true)) for party in self.csos}
         self.csos = dict(self.traders)
@@ -218,12 +215,11 @@ class Market(World):
         self.total = sum((trader.promised() for trader in self.traders.values()), blank())
 
 
-def template(folder: Path) -> Path:
-    """A database with nine days of history, learned."""
-    file = folder / "template.db"
-    world = World(f"sqlite:///{file}")
+def taught(url: str) -> str:
+    """A database with nine days of history, learned; gives its URL."""
+    world = World(url)
     world.history(9)
     with world.db.transact() as tx:
-        learning.expect(world.dso._store(tx), world.dso.office.register[CABLE], world.dso.office.rules, MONDAY, 1)
+        learning.expect(world.dso._store(tx), world.dso.office, MONDAY, 1)
     world.close()
-    return file
+    return url

@@ -10,9 +10,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from gridroom.dso.app import MIGRATIONS, Dso
+import databases
+from gridroom.dso import register
+from gridroom.dso.app import Dso
+from gridroom.dso.cables import Cable, Contract
 from gridroom.dso.config import DsoConfig
-from gridroom.dso.measurements import Reading
+from gridroom.dso.folder import MIGRATIONS
+from gridroom.dso.readings.measurements import Reading
+from gridroom.dso.tables import METADATA
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.blocks import UNKNOWN, CableTerms, Span, forecast_spans
 from gridroom.oscp.v10.messages import (
@@ -35,12 +40,20 @@ from gridroom.oscp.v10.profile import GRIDROOM
 from gridroom.storage import database
 from gridroom.storage.columns import Ints
 from gridroom.storage.database import Database
+from gridroom.storage.letters import METADATA as LETTERS
 from gridroom.timegrid import floor
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 STEP = timedelta(minutes=5)
 CABLE = "cable-1"
+
+
+def cable(name: str = CABLE, limit_a: int = 200, **contracted_a: int) -> Cable:
+    """A cable, contracted 2 : 1 by north and south unless told otherwise."""
+    contracts = contracted_a or {"north": 100, "south": 50}
+    found = (Contract(party, ampere * 100, (), MONDAY) for party, ampere in contracts.items())
+    return Cable(name, (limit_a * 100,) * 3, tuple(found))
 
 
 class HandClock:
@@ -57,7 +70,7 @@ class HandClock:
 
 
 def configuration(**changes: Any) -> DsoConfig:
-    """Two CSOs on one cable of 200 A, contracted 2 : 1."""
+    """A meter and two CSOs."""
     table: dict[str, Any] = {
         "party": "dso",
         "ids": ["dso"],
@@ -65,16 +78,6 @@ def configuration(**changes: Any) -> DsoConfig:
         "meter": [{"party": "meter-1"}],
         "peer": [
             {"party": name, "ids": [name], "url": f"https://{name}", "kind": "gridroom"} for name in ("north", "south")
-        ],
-        "cable": [
-            {
-                "id": CABLE,
-                "limit_a": 200,
-                "contract": [
-                    {"party": "north", "contracted_a": 100, "since": MONDAY},
-                    {"party": "south", "contracted_a": 50, "since": MONDAY},
-                ],
-            }
         ],
     }
     return msgspec.convert(table | changes, DsoConfig)
@@ -136,16 +139,31 @@ class Cso:
         return on_grid(spans, floor(start, QUARTER), n)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What a world knows: its database, what the CSOs heard, its clock and the next number of a message."""
+
+    rows: databases.Contents
+    heard: Mapping[str, list[Envelope]]
+    now: datetime
+    number: int
+
+
 class World:
     """A DSO, its CSOs and the clock on their wall."""
 
-    def __init__(self, url: str = "sqlite://", now: datetime = MONDAY, **changes: Any) -> None:
-        numbers = count(1)
-        self.ids: Callable[[], str] = lambda: f"00000000-0000-4000-8000-{next(numbers):012d}"
+    def __init__(
+        self, url: str = "", now: datetime = MONDAY, cables: Sequence[Cable] = (cable(),), **changes: Any
+    ) -> None:
+        self._numbers = count(1)
+        self.ids: Callable[[], str] = lambda: f"00000000-0000-4000-8000-{next(self._numbers):012d}"
         self.clock = HandClock(now)
         self.config = configuration(**changes)
         self.csos = {one.party: Cso(one.party, self.ids, self.clock) for one in self.config.peer}
-        self.db: Database = database.open(url, MIGRATIONS)
+        self.url = url or databases.fresh(MIGRATIONS)
+        self.db: Database = database.open(self.url, MIGRATIONS)
+        with self.db.transact() as tx:
+            register.write(tx, register.entries_of(cables))
         self.dso = Dso(self.config, self.db, self.post, self.ids, self.clock)
 
     async def post(self, url: str, data: bytes, kind: str) -> tuple[int | None, bytes, float | None]:
@@ -153,9 +171,24 @@ class World:
 
     def restart(self) -> None:
         """The process dies and comes back."""
-        url = self.db.url
         self.db.close()
-        self.db = database.open(url, MIGRATIONS)
+        self.db = database.open(self.url, MIGRATIONS)
+        self.dso = Dso(self.config, self.db, self.post, self.ids, self.clock)
+
+    def memory(self) -> Memory:
+        """All that this world knows, so that another one of its kind need not live through it."""
+        with self.db.transact() as tx:
+            rows = databases.contents(tx, METADATA, LETTERS)
+        heard = {party: [*cso.heard] for party, cso in self.csos.items()}
+        return Memory(rows, heard, self.clock.time, next(self._numbers))
+
+    def recall(self, memory: Memory) -> None:
+        """Be where another world was."""
+        with self.db.transact() as tx:
+            databases.refill(tx, memory.rows, METADATA, LETTERS)
+        for party, cso in self.csos.items():
+            cso.heard = [*memory.heard[party]]
+        self.clock.time, self._numbers = memory.now, count(memory.number)
         self.dso = Dso(self.config, self.db, self.post, self.ids, self.clock)
 
     def measure(self, ampere: float | tuple[float, float, float], seconds: int = 300) -> None:
@@ -166,14 +199,15 @@ class World:
         self.dso.record_readings([Reading(CABLE, start, seconds, (first, second, third))], "meter-1")
 
     def history(self, days: int, load: Callable[[datetime], float] | None = None, seed: int = 1) -> None:
-        """Quarters of an hour until now, as a file would bring them."""
+        """Quarters of an hour until now, as a file would bring them; what differs from `load` lasts for a while."""
         chance = np.random.default_rng(seed)
         start = self.clock.time - timedelta(days=days)
-        readings = []
+        readings, noise = [], np.zeros(3)
         for i in range(days * 96):
             moment = start + i * QUARTER
             base = load(moment) if load else 40 + 20 * np.sin(2 * np.pi * (i % 96) / 96)
-            values = np.rint((base + chance.normal(0, 3, 3)) * 100).astype(int)
+            noise = 0.8 * noise + chance.normal(0, 2, 3)
+            values = np.rint((base + noise) * 100).astype(int)
             readings.append(Reading(CABLE, moment, 900, (int(values[0]), int(values[1]), int(values[2]))))
         self.dso.record_readings(readings)
 

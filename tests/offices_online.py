@@ -1,10 +1,11 @@
 """A DSO and a CSO on loopback with certificates of one authority: shared by the tests that need both behind sockets."""
 
+import random
 import shutil
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -21,6 +22,7 @@ from gridroom.cso.book import Book
 from gridroom.cso.stations import CableKey
 from gridroom.cso.store import Store
 from gridroom.dso import app as dso_app
+from gridroom.dso import folder as dso_folder
 from gridroom.dso.app import Dso
 from gridroom.dso.setup import init as dso_init
 from gridroom.ocpp.io import Csms
@@ -35,19 +37,11 @@ CABLE = "cable-1"
 FOREIGN = "cable-9"
 """A cable of the DSO on which only another CSO has a contract."""
 
-RIVAL = f"""
+RIVAL = """
 [[peer]]
 party = "rival"
 ids = ["rival"]
 url = "https://localhost:1/none"
-
-[[cable]]
-id = "{FOREIGN}"
-limit_a = 100
-
-[[cable.contract]]
-party = "rival"
-contracted_a = 50
 """
 
 
@@ -104,10 +98,16 @@ class Online:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on."""
+    """Ports on loopback that nobody listens on, and that no system gives to outgoing connections meanwhile."""
     with ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [int(one.getsockname()[1]) for one in found]
+        found: list[int] = []
+        for port in random.SystemRandom().sample(range(15_000, 30_000), 1_000):
+            with suppress(OSError):
+                stack.enter_context(socket.create_server(("127.0.0.1", port)))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise OSError("no free ports")
 
 
 @asynccontextmanager
@@ -129,14 +129,18 @@ async def online(
     cso_url = f"https://localhost:{oscp}/OSCP/ChargeServiceProviderServiceV10"
     file = dso_init(folder / "dso", authority, cso_url=cso_url, port=dso_port)
     file.write_text(edit_dso(file.read_text() + RIVAL))
+    files = {"cables": f"cable,limit_a\n{FOREIGN},100\n", "contracts": f"cso,cable,contracted_a\nrival,{FOREIGN},50\n"}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    assert dso_folder.import_register(folder / "dso", [folder / name for name in files]).stored
     file = cso_setup.init(
         folder / "cso", authority, dso_url=dso_url, oscp_port=oscp, ocpp_port=ocpp, driver_port=drivers
     )
     file.write_text(edit_cso(file.read_text()))
     shutil.copyfile(station_setup.init(folder / "station", authority), folder / "cso" / "stations.csv")
     clock = WallClock()
-    dso_config, cso_config = dso_app.load(folder / "dso"), cso_app.load(folder / "cso")
-    dso_db, cso_db = dso_app.open_database(dso_config), cso_app.open_database(cso_config)
+    dso_config, cso_config = dso_folder.load(folder / "dso"), cso_app.load(folder / "cso")
+    dso_db, cso_db = dso_folder.open_database(dso_config), cso_app.open_database(cso_config)
     clients = [
         OscpClient(
             tls.client_context(folder / name / f"{name}.pem", folder / name / f"{name}.key", authority / "ca.pem")

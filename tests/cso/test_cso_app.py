@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+import databases
 from gridroom.clock import Duty
 from gridroom.cso.app import MIGRATIONS, Cso, CsoConfig
 from gridroom.cso.charging import WishError
@@ -46,6 +47,8 @@ from gridroom.oscp.v10.profile import GRIDROOM
 from gridroom.station.app import Stations
 from gridroom.station.config import Arrival, StationConfig, StationsConfig
 from gridroom.storage import database
+
+pytestmark = pytest.mark.usefixtures("database_kind")
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
@@ -115,7 +118,7 @@ class Dso:
 class Bench:
     """A CSO, its DSO and its stations, moved in steps of five minutes."""
 
-    def __init__(self, folder: Path, arrivals: tuple[Arrival, ...], names: tuple[str, ...] = NAMES) -> None:
+    def __init__(self, arrivals: tuple[Arrival, ...], names: tuple[str, ...] = NAMES) -> None:
         self.clock = Hands(NOON)
         self.dso = Dso(self.clock)
         self.register = Register({name: Station(name, KEY, (1, 2, 3), 1600) for name in names})
@@ -124,7 +127,7 @@ class Bench:
             id="cso",
             dso=(DsoEntry("dso", "dso", "https://dso", cables=(CableEntry("c1"),), profile={"phases": "per-phase"}),),
         )
-        self.url = f"sqlite:///{folder / 'cso.db'}"
+        self.url = databases.lasting(MIGRATIONS)
         self.cso = self.open()
         config = StationsConfig(
             station=tuple(StationConfig(identity=n, password="x" * 16, url="wss://cso") for n in names),
@@ -184,7 +187,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Callable[..., Bench]]:
     made: list[Bench] = []
 
     def make(*arrivals: Arrival, names: tuple[str, ...] = NAMES) -> Bench:
-        made.append(Bench(tmp_path, arrivals, names))
+        made.append(Bench(arrivals, names))
         return made[-1]
 
     yield make

@@ -1,12 +1,14 @@
 """When in doubt the cable wins: what a station may draw is never counted too low."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
+import databases
+from gridroom.cso.app import MIGRATIONS
 from gridroom.cso.book import Book
 from gridroom.cso.csms import Stations
 from gridroom.cso.ledger import Given, Held
@@ -20,6 +22,8 @@ from gridroom.ocpp.metering import reading
 from gridroom.ocpp.profiles import SetChargingProfile
 from gridroom.oscp.v10.blocks import Span
 from gridroom.storage import database
+
+pytestmark = pytest.mark.usefixtures("database_kind")
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -58,7 +62,7 @@ class Office:
         self.lines = Lines()
         self.register = Register({n: Station(n, KEY, max_ca=1600) for n in names})
         config = CsoConfig(party="cso", id="cso", dso=(DsoEntry("dso", "dso", "-", cables=(CableEntry("c1"),)),))
-        self.db = database.open("sqlite://", "gridroom.cso.migrations")
+        self.db = database.open(databases.fresh(MIGRATIONS), MIGRATIONS)
         self.stations = Stations(
             self.db,
             market(config, self.register),
@@ -86,8 +90,10 @@ class Office:
 
 
 @pytest.fixture
-def office() -> Office:
-    return Office("s1", "s2")
+def office() -> Iterator[Office]:
+    one = Office("s1", "s2")
+    yield one
+    one.db.close()
 
 
 async def test_a_station_that_never_was_on_the_line_is_not_in_service(office: Office) -> None:

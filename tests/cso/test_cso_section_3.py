@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+import databases
 from gridroom.cso import oscp10, planning, service
 from gridroom.cso.app import MIGRATIONS
 from gridroom.cso.settings import CableEntry, CsoConfig, DsoEntry, market
@@ -41,6 +42,8 @@ from gridroom.storage import database, inbox
 from gridroom.storage.outbox import Outbox
 from gridroom.timegrid import QUARTER
 
+pytestmark = pytest.mark.usefixtures("database_kind")
+
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 TO_CSO = Peer("cso", frozenset({"cso"}), "cso", "dso", frozenset({"dso"}), "https://cso", GRIDROOM)
@@ -57,7 +60,7 @@ class Office:
             for name, cables in (("dso", ("c1", "c2")), ("other", ("c1",)))
         )
         self.market = market(CsoConfig(party="cso", id="cso", dso=entries), Register({}))
-        self.db = database.open("sqlite://", MIGRATIONS)
+        self.db = database.open(databases.fresh(MIGRATIONS), MIGRATIONS)
         self.numbers = count(1)
         self.now = NOON
 

@@ -127,7 +127,7 @@ def test_the_tiny_cso_talks_with_the_real_dso(tmp_path: Path, authority: Path) -
     dso_setup.init(tmp_path / "office", authority, cso_url=f"https://localhost:{cso_port}/oscp", port=dso_port)
     now = datetime.now(UTC).replace(second=0, microsecond=0)
     times = (now - n * timedelta(minutes=15) for n in range(8 * 96, 0, -1))
-    rows = "".join(f"{time:%Y-%m-%dT%H:%M:%SZ},cable-1,20,20,20\n" for time in times)
+    rows = "".join(f"{time:%Y-%m-%dT%H:%M:%SZ},cable-1" + f",{20 + time.minute / 10}" * 3 + "\n" for time in times)
     (tmp_path / "history.csv").write_text(f"time,cable,L1,L2,L3\n{rows}")
     gridroom("dso", "import", "office", "history.csv", cwd=tmp_path)
     dso = Terminal("dso", "run", "office", cwd=tmp_path)

@@ -5,18 +5,20 @@ OSCP 1.0 section 3.2.5; "reductions before raises" and "adjustments" of docs/dev
 
 import asyncio
 import shutil
-import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+import databases
 from chance import Pick, by_hypothesis, by_seed
 from dso_faults import FAULTS
-from dso_market import Market, template
+from dso_market import Market, taught
 from dso_office import CABLE, QUARTER, ask
+from gridroom.dso.folder import MIGRATIONS
 from gridroom.oscp.v10.messages import (
     CableUsage,
     GetCapacityForecastRequest,
@@ -39,18 +41,14 @@ NOTHING = tuple(ValueType(Decimal(0), unit, phase) for unit in ("A", "Wh") for p
 class Trade(Market):
     """Whatever can happen, by chance; a move is a step or a little story."""
 
-    def __init__(self, template: Path) -> None:
-        self.folder = Path(tempfile.mkdtemp())
-        super().__init__(self.folder, template)
+    def __init__(self, url: str, moves: tuple[str, ...] | None = None) -> None:
+        super().__init__(url)
+        self.moves = moves or MOVES
         asyncio.run(self.dso.publish(self.clock.time))
         self.check()
 
-    def close(self) -> None:
-        super().close()
-        shutil.rmtree(self.folder)
-
     def move(self, pick: Pick) -> None:
-        getattr(self, pick(MOVES))(pick)
+        getattr(self, pick(self.moves))(pick)
 
     def quarter(self, pick: Pick) -> None:
         self._quarter(pick, pick(LOADS), LINES)
@@ -182,25 +180,50 @@ MOVES = (
     *("homes_come_and_go", "minutes", "again", "housekeeping"),
 )
 
-RUNS = 40
-
-
-def world(file: Path) -> Callable[[], Trade]:
-    return lambda: Trade(file)
+RUNS = 60
+REVEALING = {
+    "a grant is given without looking at what others hold": ("rivals", "homes_take_the_cable", "quarter"),
+    "what was granted is forgotten": ("rivals", "quarter", "again"),
+    "raises go before reductions": ("homes_come_and_go", "homes_take_the_cable"),
+    "a forecast that was refused counts as taken": ("homes_come_and_go", "quarter"),
+    "a retry acts twice": ("give_back", "quarter"),
+    "a forecast that was tried and replaced is forgotten": ("homes_come_and_go", "quarter"),
+    "an answer bears an older DateTime than a forecast made before it": ("answer_before_a_forecast", "quarter"),
+}
+"""Fault to the moves that bring it out; with all of them it takes luck, and ten times as long."""
 
 
 @pytest.fixture(scope="module")
-def trade(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Trade]:
-    return world(template(tmp_path_factory.mktemp("market")))
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("market") / "template.db"
+    taught(f"sqlite:///{file}")
+    return file
 
 
-def test_at_every_moment_the_csos_together_hold_no_more_than_was_there(trade: Callable[[], Trade]) -> None:
+@pytest.fixture
+def trade(template: Path, tmp_path: Path) -> Callable[..., Trade]:
+    numbers = count()
+
+    def begin(moves: tuple[str, ...] | None = None) -> Trade:
+        file = tmp_path / f"{next(numbers)}.db"
+        shutil.copyfile(template, file)
+        return Trade(f"sqlite:///{file}", moves)
+
+    return begin
+
+
+def test_at_every_moment_the_csos_together_hold_no_more_than_was_there(trade: Callable[..., Trade]) -> None:
     by_hypothesis(trade, 12, 12)
     by_seed(trade, 10, 12)
 
 
+def test_nor_do_they_on_postgres(tmp_path: Path) -> None:
+    with databases.of("postgres", tmp_path):
+        by_seed(lambda: Trade(taught(databases.lasting(MIGRATIONS))), 2, 12)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_chance_finds_a_broken_build(fault: str, trade: Callable[[], Trade], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chance_finds_a_broken_build(fault: str, trade: Callable[..., Trade], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*FAULTS[fault])
     with pytest.raises(AssertionError, match="promised"):
-        by_seed(trade, RUNS, 12)
+        by_seed(lambda: trade(REVEALING[fault]), RUNS, 12)

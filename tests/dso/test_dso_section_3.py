@@ -1,6 +1,7 @@
 """The DSO, sentence by sentence: "Beyond a single element" of docs/deviations.md, where no other file proves it."""
 
 import asyncio
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,16 +11,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from dso_office import CABLE, MONDAY, QUARTER, World, ask, configuration, request
-from gridroom.dso import app
-from gridroom.dso.measurements import Reading, read_csv
-from gridroom.dso.store import SENT, USAGES
+import databases
+from dso_office import CABLE, MONDAY, QUARTER, World, ask, cable, request
+from gridroom.dso import folder
+from gridroom.dso.readings.files import read_csv
+from gridroom.dso.readings.measurements import Reading
+from gridroom.dso.tables import SENT, USAGES
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.messages import (
     CableUsage,
@@ -41,6 +43,8 @@ from gridroom.oscp.v10.peer import Incoming, read_request
 from gridroom.storage import database, inbox
 from gridroom.storage.outbox import Outbox
 
+pytestmark = pytest.mark.usefixtures("database_kind")
+
 OTHER = "cable-2"
 
 
@@ -52,8 +56,7 @@ def world() -> Iterator[World]:
 
 
 def several_cables(n: int) -> World:
-    first = msgspec.to_builtins(configuration().cable[0])
-    return World(cable=[first | {"id": f"cable-{k}"} for k in range(1, n + 1)])
+    return World(cables=[cable(f"cable-{k}") for k in range(1, n + 1)])
 
 
 def two_cables() -> World:
@@ -66,7 +69,7 @@ def publish(world: World) -> None:
 
 def in_doubt(world: World, cable: str, party: str = "north") -> bool:
     with world.db.transact() as tx:
-        return world.dso._store(tx).held(cable, party, world.clock.time, 4)[1]
+        return world.dso._store(tx).holdings((cable,), world.clock.time, 4)[cable, party].doubtful
 
 
 def refused(*cables: str, applied: int) -> Result:
@@ -100,9 +103,7 @@ def test_of_a_bulk_message_those_cables_count_as_taken_that_were_certainly_not_r
 
 
 def test_a_foreign_cable_is_answered_as_one_that_does_not_exist() -> None:
-    mine = msgspec.to_builtins(configuration().cable[0])
-    theirs = mine | {"id": OTHER, "contract": mine["contract"][1:]}
-    world = World(cable=[mine, theirs])
+    world = World(cables=[cable(), cable(OTHER, south=50)])
     world.history(2)
     publish(world)
     said = []
@@ -147,13 +148,12 @@ def ask_often(url: str, number: int, times: int) -> int:
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> str:
-    world = office(f"sqlite:///{tmp_path}/dso.db", 0)
+def shared() -> str:
+    world = office(databases.lasting(folder.MIGRATIONS), 0)
     world.history(9)
     publish(world)
-    url = world.db.url
     world.close()
-    return url
+    return world.url
 
 
 def backup(url: str) -> int:
@@ -325,8 +325,8 @@ def test_the_clock_of_a_cso_is_shown(world: World) -> None:
 # -- Result ------------------------------------------------------------------------------------------------------------
 
 
-def test_what_a_cso_does_not_offer_it_gets_no_more_until_the_operator_says_so(tmp_path: Path) -> None:
-    world = World(f"sqlite:///{tmp_path}/dso.db")
+def test_what_a_cso_does_not_offer_it_gets_no_more_until_the_operator_says_so() -> None:
+    world = World(databases.lasting(folder.MIGRATIONS))
     world.csos["north"].result = Result(ResultType.NOT_IMPLEMENTED)
     publish(world)
     heard = len(world.csos["north"].heard)
@@ -504,34 +504,23 @@ def test_rounding_is_no_contradiction(world: World) -> None:
 
 
 def test_rows_know_where_they_stand() -> None:
-    rows, _ = read_csv("time,cable,L1,L2,L3\n\n2026-01-05T00:00:00Z,c1,1,2,3\n", QUARTER)
-    assert [one.row for one in rows] == ["row 3"]
+    data = b"time,cable,L1,L2,L3\n\n2026-01-05T00:00:00Z,c1,1,2,3\n"
+    assert read_csv(io.BytesIO(data), QUARTER).series["c1"].rows.tolist() == [3]
 
 
 # -- what came before ----------------------------------------------------------------------------------------------
 
 
-def test_usage_of_a_database_of_the_first_version_is_kept(tmp_path: Path) -> None:
+def test_usage_of_a_database_of_the_first_version_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its reports count as the current that was stated."""
-    url = f"sqlite:///{tmp_path}/dso.db"
-    db = database.open(url, app.MIGRATIONS)
+    monkeypatch.syspath_prepend(tmp_path)
+    url = databases.lasting()
+    db = database.open(url, databases.first_version("dso", tmp_path))
     cells = np.full((3, 96), 500, dtype="<i4").tobytes()
     with db.transact() as tx:
-        for statement in (
-            "ALTER TABLE usages DROP COLUMN current",
-            "DROP TABLE stopped",
-            "DROP TABLE clocks",
-            "DROP TABLE waits",
-            "UPDATE alembic_version SET version_num = 'dso0001'",
-        ):
-            tx.execute(sa.text(statement))
-        row = {"d": MONDAY.date().isoformat(), "c": cells}
-        tx.execute(
-            sa.text(
-                "INSERT INTO usages (cable, party, emsp, day, used, energy) VALUES ('cable-1','north','',:d,:c,:c)"
-            ),
-            row,
-        )
+        old = sa.Table("usages", sa.MetaData(), autoload_with=tx)
+        row = {"cable": CABLE, "party": "north", "emsp": "", "day": MONDAY.date(), "used": cells, "energy": cells}
+        tx.execute(old.insert(), row)
     db.close()
     world = World(url, MONDAY + QUARTER)
     assert used(world) == 500

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from foreign.programs import Facts, Toolkit, near, run, to_cso, to_dso
 from gridroom.cso.store import Store
-from gridroom.dso.measurements import Reading
+from gridroom.dso.readings.measurements import Reading
 from gridroom.oscp.v10.profile import DEFAULT, PeerProfile
 from gridroom.storage import inbox
 from gridroom.timegrid import QUARTER, floor
@@ -87,7 +87,8 @@ def check_deviations(offices: Online) -> None:
 async def publish(offices: Online) -> None:
     """The DSO has measured for a week and has sent forecasts."""
     past = (this_quarter() - n * QUARTER for n in range(1, 8 * 96))
-    offices.dso.record_readings([Reading(CABLE, moment, 900, (2000, 2000, 2000)) for moment in past])
+    loads = [(moment, (2000 + moment.minute,) * 3) for moment in past]  # a meter that never moves is stuck
+    offices.dso.record_readings([Reading(CABLE, moment, 900, (a, b, c)) for moment, (a, b, c) in loads])
     await offices.dso.publish(datetime.now(UTC))
 
 

@@ -10,7 +10,7 @@ import structlog
 from typer.testing import CliRunner
 
 from gridroom.cli import app
-from gridroom.dso import app as dso_app
+from gridroom.dso import folder as dso_folder
 from gridroom.timegrid import QUARTER, floor
 
 
@@ -71,11 +71,10 @@ def changed(file: Path, old: str, new: str) -> str:
             "intervall_s = 900",
             "`publish`: Object contains unknown field `intervall_s`",
         ),
-        ("dso/dso.toml", "limit_a = 200", "limit_a = many", "not valid TOML: "),
-        ("dso/dso.toml", "limit_a = 200", 'limit_a = "many"', "`cable[0].limit_a`: "),
-        ("dso/dso.toml", "limit_a = 200\n", "", "`cable[0]`: Object missing required field `limit_a`"),
+        ("dso/dso.toml", "share = 0.2", "share = some", "not valid TOML: "),
+        ("dso/dso.toml", "share = 0.2", 'share = "some"', "`backup.share`: "),
+        ("dso/dso.toml", 'url = "https', 'url_ = "https', "`peer[0]`: Object contains unknown field `url_`"),
         ("dso/dso.toml", 'zone = "Europe/Amsterdam"', 'zone = "Europe/Amsterdm"', "`forecast.zone`: 'Europe/Amsterdm'"),
-        ("dso/dso.toml", 'party = "cso"\ncontracted', 'party = "so"\ncontracted', "'so'"),
         ("cso/cso.toml", "oscp_port", "oscp_prot", "Object contains unknown field `oscp_prot`"),
         ("cso/cso.toml", "block_min = 15", "block_min = 7", "`block_min` must divide a day of 1440 minutes"),
         ("cso/cso.toml", 'phases = "per-phase"', 'phase = "per-phase"', "`phase` is none of "),
@@ -151,7 +150,7 @@ def test_a_port_in_use_is_named(folder: Path) -> None:
 
 
 def rows(now: datetime, *broken: str, n: int = 8) -> str:
-    good = [f"{(now - k * QUARTER).isoformat()},cable-1,1,2,3" for k in range(1, n + 1)]
+    good = [f"{(now - k * QUARTER).isoformat()},cable-1,{k},1.{k},2.{k}" for k in range(n, 0, -1)]
     return "\n".join(["time,cable,L1,L2,L3", *good, *broken]) + "\n"
 
 
@@ -160,7 +159,7 @@ def rows(now: datetime, *broken: str, n: int = 8) -> str:
     [
         ("{past},cable-1,1,2", "row 10: has 4 values, not 5"),
         ("{past},cable-1,1,2,x", "row 10: L3: 'x' is no number"),
-        ("{past},cable-1,1,2,nan", "row 10: L3: "),
+        ("{past},cable-1,1,2,nan", "states no possible current"),
         ("yesterday,cable-1,1,2,3", "row 10: time: 'yesterday' is no time in ISO 8601"),
         ("2026-01-01T00:00:00,cable-1,1,2,3", "row 10: time: '2026-01-01T00:00:00' has no zone"),
         ("{past},cable-9,1,2,3", "cable-9 "),
@@ -175,10 +174,21 @@ def test_a_broken_row_is_named_and_the_others_are_taken(folder: Path, row: str, 
     file.write_text(rows(now, row.format(past=past, future=future)))
     result = CliRunner().invoke(app, ["dso", "import", str(folder / "dso"), str(file)])
     assert result.exit_code == 1
-    assert result.stdout == "8 readings stored, 1 refused\n"
-    assert any(line.startswith(f"{file}: ") and told in line for line in result.stderr.splitlines()), result.stderr
+    assert result.stdout.startswith("8 readings stored, 1 refused; ")
+    lines = result.stderr.splitlines()
+    assert any(line.startswith(f"gridroom: {file}: ") and told in line for line in lines), lines
     file.write_text(rows(now, n=10))
-    assert gridroom("dso", "import", folder / "dso", file) == "2 readings stored, 0 refused\n"
+    assert gridroom("dso", "import", folder / "dso", file).startswith("2 readings stored, 0 refused; repeated: 8")
+
+
+@pytest.mark.parametrize("data", ["[" * 100_000, "x" * 100_000 + "\n", "time," + "x" * 100_000 + "\n"])
+def test_of_a_file_that_is_something_else_not_all_is_told(folder: Path, data: str) -> None:
+    file = folder / "m.csv"
+    file.write_text(data)
+    (line,) = refused("dso", "import", folder / "dso", file)
+    assert line.startswith(f"gridroom: {file}: row 1: the columns must be time,cable,L1,L2,L3")
+    assert "a file of the register begins with cso" in line
+    assert len(line) < 1_100
 
 
 @pytest.mark.parametrize(
@@ -186,7 +196,7 @@ def test_a_broken_row_is_named_and_the_others_are_taken(folder: Path, row: str, 
     [
         (b"time,cable,L1,L2\n", "row 1: the columns must be time,cable,L1,L2,L3"),
         (b"", "row 1: the columns must be time,cable,L1,L2,L3"),
-        (b"\xff\xfe\x00", "is no UTF-8 text"),
+        (b"\xff\xfe\x00", "is UTF-16 text: save it as CSV in UTF-8"),
     ],
 )
 def test_a_file_that_holds_no_measurements_is_refused_whole(folder: Path, data: bytes, told: str) -> None:
@@ -201,8 +211,8 @@ def test_a_folder_or_nothing_is_no_file_of_measurements(folder: Path) -> None:
     for name, told in (("none.csv", "No such file or directory"), ("pki", "Is a directory")):
         (line,) = refused("dso", "import", folder / "dso", folder / name)
         assert line == f"gridroom: {folder / name}: {told}"
-    config = dso_app.load(folder / "dso")
-    db = dso_app.open_database(config)
+    config = dso_folder.load(folder / "dso")
+    db = dso_folder.open_database(config)
     with db.transact() as tx:
         assert tx.exec_driver_sql("SELECT count(*) FROM loads").scalar() == 0
     db.close()

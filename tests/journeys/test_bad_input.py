@@ -51,9 +51,9 @@ from offices_online import CABLE, FOREIGN, Online, flat, online
 
 Contents = dict[str, list[tuple[Any, ...]]]
 
-REFUSALS = ("inbox", "deviations", "clocks", "waits")
+REFUSALS = ("inbox", "deviations", "clocks", "waits", "reading_counts")
 """Where a refusal itself may be kept: the answer for whoever asks again, what was odd about a peer's messages, how far
-its clock is from ours, and how long it waited."""
+its clock is from ours, how long it waited, and how many readings were refused and why."""
 
 DATED = "dated "
 """Name of the fact when the DSO wrote to somebody last, an answer included."""
@@ -417,7 +417,6 @@ async def test_readings_that_cannot_be_kept_are_told_one_by_one(offices: Online)
         "past": (reading(start=past), "is older than measurements are kept"),
         "no number": (reading(l2="much"), "readings[0]: L2: 'much' is no number"),
         "no zone": (reading(time="2026-01-01T00:00:00"), "readings[0]: time: '2026-01-01T00:00:00' has no zone"),
-        "endless": (reading(l1=1e12), "readings[0]: L1: "),
         "unknown field": (reading(l4=1), "readings[0]: "),
     }
     async with unmoved(offices):
@@ -431,6 +430,9 @@ async def test_readings_that_cannot_be_kept_are_told_one_by_one(offices: Online)
             assert answer.status_code == 400, data
             assert len(answer.text.splitlines()) == 1
         assert (await offices.post("meter-1", offices.meter_url, bytes(9_000_000), "text/csv")).status_code == 413
+    answer = await offices.post("meter-1", offices.meter_url, readings(reading(l1=1e12)), "application/json")
+    assert answer.status_code == 422
+    assert "states no possible current" in answer.json()["findings"][0]  # its block is flagged
     answer = await offices.post(
         "meter-1", offices.meter_url, readings(wrong["no number"][0], reading()), "application/json"
     )

@@ -9,6 +9,7 @@ from itertools import count
 
 import pytest
 
+import databases
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.messages import (
     Fault,
@@ -32,8 +33,8 @@ FORECAST = UpdateCableCapacityForecastRequest((Forecast("c", (BLOCK,)),))
 
 
 @pytest.fixture
-def db() -> Iterator[Database]:
-    db = database.open("sqlite://", "gridroom.dso.migrations")
+def db(database_kind: str) -> Iterator[Database]:
+    db = database.open(databases.fresh("gridroom.dso.migrations"), "gridroom.dso.migrations")
     yield db
     db.close()
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -40,6 +39,7 @@ MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 TO_CSO = Peer("cso", frozenset({"C1"}), "C1", "D1", frozenset({"D1"}), "https://cso")
 TO_DSO = Peer("dso", frozenset({"D1"}), "D1", "C1", frozenset({"C1"}), "https://dso")
 GOOD = Result.success()
+MIGRATIONS = "gridroom.dso.migrations"
 
 
 @pytest.fixture
@@ -49,15 +49,15 @@ def ids() -> Callable[[], str]:
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    db = database.open(f"sqlite:///{tmp_path}/letters.db", "gridroom.dso.migrations")
+def db(new_database: Callable[[str], str]) -> Iterator[Database]:
+    db = database.open(new_database(MIGRATIONS), MIGRATIONS)
     yield db
     db.close()
 
 
 @pytest.fixture
-def far(tmp_path: Path) -> Iterator[Database]:
-    db = database.open(f"sqlite:///{tmp_path}/far.db", "gridroom.dso.migrations")
+def far(new_database: Callable[[str], str]) -> Iterator[Database]:
+    db = database.open(new_database(MIGRATIONS), MIGRATIONS)
     yield db
     db.close()
 
@@ -152,7 +152,7 @@ def test_a_dead_line_is_tried_once_a_flush_and_letters_survive_a_restart(
     other.line = ["dead"]
     put(db, beat(ids), beat(ids))
     assert asyncio.run(courier(db, other, seen).flush(NOW)) == 1
-    again = database.open(db.url, "gridroom.dso.migrations")
+    again = database.open(db.url, MIGRATIONS)
     assert asyncio.run(courier(again, other, seen).flush(NOW + MINUTE)) == 2
     assert len(other.heard) == 2
     again.close()
@@ -258,7 +258,7 @@ def test_a_replay_is_answered_byte_for_byte_without_a_second_effect_also_after_a
 ) -> None:
     other, one = Far(far, ids), beat(ids)
     first = receive(far, other, one)
-    again = database.open(far.url, "gridroom.dso.migrations")
+    again = database.open(far.url, MIGRATIONS)
     assert receive(again, other, one, NOW + MINUTE) == first
     assert len(other.heard) == 1
     again.close()
@@ -363,7 +363,7 @@ def test_the_fault_for_what_cannot_be_read_is_remembered_also_after_a_restart(
     first = say(far, bad, NOW)
     assert first.status in (400, 500)
     assert one.message_id.encode() in first.data
-    again = database.open(far.url, "gridroom.dso.migrations")
+    again = database.open(far.url, MIGRATIONS)
     assert say(again, bad, NOW + MINUTE) == first
     again.close()
     assert b"used before" in say(far, one.data, NOW).data

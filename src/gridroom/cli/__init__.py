@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gridroom import __version__
-from gridroom.cli import actors, converting, letters, shell
+from gridroom.cli import actors, backtest, converting, cso, dso, letters, shell
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,7 +18,10 @@ app = typer.Typer(
 )
 app.add_typer(letters.app)
 app.add_typer(converting.app)
+app.add_typer(dso.app, name="dso")
+app.add_typer(cso.app, name="cso")
 app.add_typer(actors.app)
+app.add_typer(backtest.app)
 
 LEVELS = ("debug", "info", "warning", "error")
 

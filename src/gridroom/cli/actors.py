@@ -1,50 +1,19 @@
-"""Commands that set up and run the actors, certificates and the street."""
+"""Commands of the development authority, of stations and of the street."""
 
-from contextlib import closing
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from gridroom.cli.folders import Folder, Lockstep, Pki, Start, clock
 from gridroom.cli.shell import live, plainly
-from gridroom.clock import Clock, WallClock
-
-if TYPE_CHECKING:
-    from gridroom.storage.database import Database
 
 app = typer.Typer()
 pki_app = typer.Typer(no_args_is_help=True, help="Certificates of a development authority.")
-dso_app = typer.Typer(no_args_is_help=True, help="The grid operator's back office.")
-cso_app = typer.Typer(no_args_is_help=True, help="The charge station operator's back office.")
 station_app = typer.Typer(no_args_is_help=True, help="Simulated charge stations, real protocol.")
 app.add_typer(pki_app, name="pki")
-app.add_typer(dso_app, name="dso")
-app.add_typer(cso_app, name="cso")
 app.add_typer(station_app, name="station")
-
-Folder = Annotated[Path, typer.Argument(help="Its folder.")]
-Pki = Annotated[Path, typer.Option("--pki", help="Folder of the authority, made by `gridroom pki init`.")]
-Lockstep = Annotated[Path | None, typer.Option(hidden=True, help="Control socket of the street's clock.")]
-Start = Annotated[datetime | None, typer.Option(hidden=True, help="First moment of the street's clock.")]
-
-
-def _clock(lockstep: Path | None, start: datetime | None) -> Clock:
-    if lockstep is None or start is None:
-        return WallClock()
-    from gridroom.sim.clock import LockstepClock
-
-    return LockstepClock(lockstep, start.replace(tzinfo=UTC))
-
-
-def _resume(db: "Database", party: str) -> None:
-    from gridroom.storage.outbox import Outbox
-
-    with closing(db), db.transact() as tx:
-        resumed = Outbox(tx).resume(party)
-    typer.echo(f"{party}: {', '.join(resumed) or 'nothing was stopped'}")
-    if not resumed:
-        raise typer.Exit(1)
 
 
 @pki_app.command("init")
@@ -75,76 +44,6 @@ def pki_issue(
         typer.echo(f"certificate: {cert}\nkey: {key}")
 
 
-@dso_app.command("init")
-def dso_init(folder: Folder, pki: Pki) -> None:
-    """Write a commented configuration and a certificate for a DSO."""
-    from gridroom.dso import setup
-
-    with plainly():
-        typer.echo(f"configuration: {setup.init(folder, pki)}")
-
-
-@dso_app.command("run")
-def dso_run(folder: Folder, lockstep: Lockstep = None, start: Start = None) -> None:
-    """Run the DSO of a folder."""
-    from gridroom.dso import app as dso
-
-    live(dso.run(folder, _clock(lockstep, start)))
-
-
-@dso_app.command("import")
-def dso_import(
-    folder: Folder,
-    file: Annotated[Path, typer.Argument(help="Measurements: time,cable,L1,L2,L3 in ampere, UTC.")],
-    start: Start = None,
-) -> None:
-    """Read measurements from a CSV file; broken rows are told and left out."""
-    from gridroom.dso import app as dso
-
-    with plainly():
-        received = dso.import_csv(folder, file, start and start.replace(tzinfo=UTC))
-        for finding in received.findings:
-            typer.echo(f"{file}: {finding.where}: {finding.text}", err=True)
-        typer.echo(f"{received.stored} readings stored, {len(received.findings)} refused")
-        if received.findings:
-            raise typer.Exit(1)
-
-
-@dso_app.command("resume")
-def dso_resume(folder: Folder, party: Annotated[str, typer.Argument(help="The CSO that offers it now.")]) -> None:
-    """Send a CSO again what it answered with NOT IMPLEMENTED."""
-    from gridroom.dso import app as dso
-
-    with plainly():
-        _resume(dso.open_database(dso.load(folder)), party)
-
-
-@cso_app.command("init")
-def cso_init(folder: Folder, pki: Pki) -> None:
-    """Write a commented configuration and a certificate for a CSO."""
-    from gridroom.cso import setup
-
-    with plainly():
-        typer.echo(f"configuration: {setup.init(folder, pki)}")
-
-
-@cso_app.command("run")
-def cso_run(folder: Folder, lockstep: Lockstep = None, start: Start = None) -> None:
-    """Run the CSO of a folder."""
-    from gridroom.cso import app as cso
-
-    live(cso.run(folder, _clock(lockstep, start)))
-
-
-@cso_app.command("resume")
-def cso_resume(folder: Folder, party: Annotated[str, typer.Argument(help="The DSO that offers it now.")]) -> None:
-    """Send a DSO again what it answered with NOT IMPLEMENTED."""
-    from gridroom.cso import app as cso
-
-    with plainly():
-        _resume(cso.open_database(cso.load(folder)), party)
-
-
 @station_app.command("init")
 def station_init(
     folder: Folder,
@@ -169,7 +68,7 @@ def station_run(folder: Folder, lockstep: Lockstep = None, start: Start = None) 
     """Run the simulated stations of a folder."""
     from gridroom.station import app as station
 
-    live(station.run(folder, _clock(lockstep, start), keep=lockstep is None))
+    live(station.run(folder, clock(lockstep, start), keep=lockstep is None))
 
 
 @app.command()

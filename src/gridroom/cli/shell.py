@@ -7,10 +7,13 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 import typer
+
+LONGEST = 1_000
+"""Longest line that an error may have. [characters]"""
 
 
 @contextmanager
@@ -21,14 +24,20 @@ def plainly() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, _expected()):
             raise
-        typer.echo(f"gridroom: {_words(error)}", err=True)
+        typer.echo(f"gridroom: {words(error)}", err=True)
         raise typer.Exit(1) from error
+
+
+def refuse(text: str) -> NoReturn:
+    """End with one line that says what to do, and exit code 1."""
+    typer.echo(f"gridroom: {text}", err=True)
+    raise typer.Exit(1)
 
 
 def _expected() -> tuple[type[Exception], ...]:
     """Errors that the user can do something about; only when there is one, all that can raise them is loaded."""
     from gridroom.config import ConfigError
-    from gridroom.dso.measurements import DeliveryError
+    from gridroom.dso.readings.measurements import DeliveryError
     from gridroom.ocpp.errors import OcppError
     from gridroom.oscp.errors import OscpError
     from gridroom.security.pki import PkiError
@@ -39,10 +48,16 @@ def _expected() -> tuple[type[Exception], ...]:
     return ConfigError, DeliveryError, OcppError, OscpError, PkiError, SimError, DatabaseError, XmlError, OSError
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
+    """What went wrong in one line, with the file's name."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return str(error)
+    return "\n".join(map(_bearable, str(error).split("\n")))
+
+
+def _bearable(line: str) -> str:
+    """A line without its middle, when it is so long that something of a file must stand in it."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
 
 
 def log(level: str) -> None:
@@ -55,7 +70,7 @@ def log(level: str) -> None:
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever it is when something is said
     )
 
 

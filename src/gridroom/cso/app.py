@@ -24,7 +24,7 @@ from gridroom.oscp.v10.letters import Letter
 from gridroom.oscp.v10.messages import Envelope
 from gridroom.oscp.v10.peer import Reply
 from gridroom.security import tls
-from gridroom.storage import database, inbox
+from gridroom.storage import address, database, inbox
 from gridroom.storage.database import Database
 from gridroom.storage.desk import Desk
 from gridroom.storage.outbox import Courier, Outbox, Post, Tally
@@ -214,7 +214,7 @@ def open_database(config: CsoConfig) -> Database:
     Raises:
         DatabaseError: It cannot be used.
     """
-    return database.open(f"sqlite:///{Path(config.database).absolute()}", MIGRATIONS)
+    return database.open(address.url(config.database), MIGRATIONS)
 
 
 async def run(folder: Path, clock: Clock | None = None) -> None:

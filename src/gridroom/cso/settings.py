@@ -14,6 +14,7 @@ from gridroom.cso.stations import CableKey, Register, StationError, read_csv
 from gridroom.oscp.v10.blocks import CableTerms
 from gridroom.oscp.v10.letters import Peer, is_ean
 from gridroom.oscp.v10.profile import PeerProfile
+from gridroom.storage import address
 
 
 class CableEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,7 +72,7 @@ class CsoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cert: Our certificate chain.
         key: Its private key.
         ca: The authorities that we trust.
-        database: The database file.
+        database: The database: a file, or the URL of a PostgreSQL database.
         stations: The register of stations.
         block_min: Length of a planning block. [min]
         plan_min: How often we plan. [min]
@@ -174,8 +175,9 @@ def load(folder: Path) -> CsoConfig:
                 raise ConfigError(f"dso {entry.party}: `ean` is set, but {wrong!r} is no EAN-13 code")
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
-    names = ("cert", "key", "ca", "database", "stations")
-    return msgspec.structs.replace(config, **{name: str(folder / getattr(config, name)) for name in names})
+    names = ("cert", "key", "ca", "stations")
+    paths = {name: str(folder / getattr(config, name)) for name in names}
+    return msgspec.structs.replace(config, **paths, database=address.within(config.database, folder))
 
 
 def market(config: CsoConfig, register: Register | None = None) -> Market:

@@ -30,6 +30,7 @@ key = "{name}.key"
 # Certificates of this authority are trusted.
 ca = "ca.pem"
 
+# A file, or a PostgreSQL database such as "postgresql://cso@db.example/cso"; see docs/databases.md.
 database = "cso.db"
 # The register of stations: identity, DSO, cable, cable phases at L1 L2 L3, maximum current, SHA-256 of the password.
 stations = "stations.csv"

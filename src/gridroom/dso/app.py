@@ -1,6 +1,7 @@
 """The DSO as a program: its sockets, its duties, its folder."""
 
 import asyncio
+import io
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,13 +12,16 @@ import sqlalchemy as sa
 import structlog
 
 from gridroom.clock import Clock, Duty, WallClock
-from gridroom.dso import oscp10, service
-from gridroom.dso.config import FILE, DsoConfig, read
-from gridroom.dso.measurements import DeliveryError, Reading, Received, read_csv
+from gridroom.dso import braking, oscp10, recording, register, service
+from gridroom.dso.config import DsoConfig
+from gridroom.dso.folder import load, open_database
 from gridroom.dso.meters import meter_app, pages_app
+from gridroom.dso.mqtt import Listener
+from gridroom.dso.office import Furnished, furnish, opened
+from gridroom.dso.readings.files import read_csv
+from gridroom.dso.readings.measurements import Delivery, Reading, Reason, Received, series_of
 from gridroom.dso.rules import Office
 from gridroom.dso.service import Outgoing, View
-from gridroom.dso.setup import init
 from gridroom.dso.store import Store
 from gridroom.oscp.errors import RemoteError
 from gridroom.oscp.io.asgi import oscp_app
@@ -28,7 +32,7 @@ from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.messages import DSO_NAMESPACE, Envelope, Response
 from gridroom.oscp.v10.peer import Incoming, Letter, Reply, refuse_stranger
 from gridroom.security import tls
-from gridroom.storage import database, inbox
+from gridroom.storage import inbox
 from gridroom.storage.columns import Ints
 from gridroom.storage.database import Database
 from gridroom.storage.desk import Desk
@@ -36,11 +40,8 @@ from gridroom.storage.outbox import Courier, Outbox, Post, Tally
 from gridroom.storage.statistics import statistics
 from gridroom.timegrid import floor
 
-__all__ = ["Dso", "DsoConfig", "import_csv", "init", "open_database", "read", "run"]
-
 log = structlog.get_logger()
 
-MIGRATIONS = "gridroom.dso.migrations"
 OSCP_PATH = "/OSCP/DistributionSystemOperatorServiceV10"
 
 PUBLISH_AFTER = timedelta(seconds=60)
@@ -63,17 +64,30 @@ class Dso:
         post: Posts OSCP letters.
         new_id: Gives a fresh uuid.
         clock: Its time.
+
+    Raises:
+        ConfigError: The register names what the configuration does not.
     """
 
     def __init__(self, config: DsoConfig, db: Database, post: Post, new_id: Callable[[], str], clock: Clock) -> None:
-        self.office = config.office()
+        with db.transact() as tx:
+            self._furnished = opened(config, tx, clock.now())
+        self._tell(self._furnished)
         self.peers = config.peers()
         self._meters = {meter.party: frozenset(meter.cables) or None for meter in config.meter}
         self._config, self._db, self._new_id, self._clock = config, db, new_id, clock
         self._courier = Courier(db, self.peers, post, self._on_answer, clock=clock.now)
         self._desk = Desk(self.handle_oscp)
         self._server: Started | None = None
+        self._listening: asyncio.Task[None] | None = None
         self._running = set[asyncio.Task[object]]()
+        self._settled: datetime | None = None  # in which block all was last told that could be; None: something is new
+        self._changed = False  # the register was, and nothing was published since
+
+    @property
+    def office(self) -> Office:
+        """The register as last read, and the rules."""
+        return self._furnished.office
 
     # -- what comes in -----------------------------------------------------------------------------------------------
 
@@ -84,6 +98,7 @@ class Dso:
         if peer is None:
             log.warning("an unknown party was refused", party=party)
             return refuse_stranger(party, data, now=now, service=DSO_NAMESPACE)
+        self._settled = None
         date = partial(self._date, party, now)
         return inbox.receive(self._db, peer, DSO_NAMESPACE, data, now, self._handle, self._new_id, date)
 
@@ -97,9 +112,28 @@ class Dso:
         Raises:
             KeyError: There is no such meter.
         """
-        cables = None if meter is None else self._meters[meter]
+        return self.record_delivery(Delivery(series_of(readings, self.office.rules.block), Received()), meter)
+
+    def record_delivery(self, delivery: Delivery, meter: str | None = None) -> Received:
+        """Keep what a file or a message brought; what could not be read of it is told, and of a meter counted too.
+
+        Args:
+            delivery: What was read.
+            meter: The meter that speaks, as above.
+
+        Raises:
+            KeyError: There is no such meter.
+        """
+        speaker = None if meter is None else recording.Meter(self._meters[meter])
+        received = Received()
+        received.add(delivery.received)
         with self._db.transact() as tx:
-            received = service.record_measurements(self._store(tx), self.office, readings, self._clock.now(), cables)
+            store, now = self._store(tx), self._clock.now()
+            if speaker is not None:  # what the operator's files hold says nothing about meters
+                recording.record_unreadable(store, received.counts[Reason.UNREADABLE], now)
+            received.add(recording.record_series(store, self.office, delivery.series, now, speaker))
+        if isinstance(self._clock, WallClock) and braking.is_overload(self.office, delivery.series):
+            self._soon(self.watch(now))
         for finding in received.findings if meter is not None else ():  # the operator is told by who asked
             log.warning("a reading was refused", meter=meter, where=finding.where, reason=finding.text)
         return received
@@ -110,7 +144,7 @@ class Dso:
         Raises:
             DeliveryError: The header line is not as said.
         """
-        return _record_csv(self._db, self.office, text, self._clock.now())
+        return self.record_delivery(read_csv(io.BytesIO(text.encode()), self.office.rules.block))
 
     # -- duties ------------------------------------------------------------------------------------------------------
 
@@ -128,6 +162,9 @@ class Dso:
 
     async def publish(self, now: datetime) -> dict[str, object]:
         """Learn, forecast, divide, and send every CSO its forecasts; heartbeats beside it."""
+        while (until := self._catch_up(now)) is not None:
+            log.info("history learned", until=until.isoformat())
+            await asyncio.sleep(0)  # who waits for an answer is served between
         return await self._send(now, service.publish)
 
     async def watch(self, now: datetime) -> dict[str, object]:
@@ -141,9 +178,17 @@ class Dso:
         return await self.post(now)
 
     async def post(self, now: datetime) -> dict[str, object]:
-        """Send the letters that are due, and what their answers make possible."""
+        """Send the letters that are due, and what their answers make possible; publish if the register was changed."""
+        with self._db.transact() as tx:
+            changed = self._changed or register.revision(tx) != self._furnished.revision
+        self._changed = False  # also if publishing fails: letters go out all the same, and the next publish is near
+        if changed:
+            return await self.publish(now)
         self._desk.keep(self._db)
-        tries = await self._courier.flush(now)
+        tries, block = await self._courier.flush(now), floor(now, self.office.rules.block)
+        if not tries and self._settled == block:
+            return {"letters": 0, "tries": 0}
+        self._settled = block
         with self._db.transact() as tx:
             news = service.settle(self._store(tx), self.office, now)
             self._owe(tx, news, now)
@@ -157,10 +202,17 @@ class Dso:
             Outbox(tx).prune(now - rules.letters)
             inbox.prune(tx, now)
 
+    def _catch_up(self, now: datetime) -> datetime | None:
+        with self._db.transact() as tx:
+            self._renew(tx, now)
+            return service.catch_up(self._store(tx), self.office, now)
+
     async def _send(
         self, now: datetime, decide: Callable[[Store, Office, datetime], list[Outgoing]]
     ) -> dict[str, object]:
+        self._settled = None
         with self._db.transact() as tx:
+            self._changed = self._renew(tx, now) and decide is not service.publish
             store = self._store(tx)
             outgoing = decide(store, self.office, now)
             self._owe(tx, outgoing, now)
@@ -209,13 +261,18 @@ class Dso:
         mapping = config.mapping() or None
         pages = {
             OSCP_PATH: oscp_app(self._answer, lambda url: wsdl.load(DSO_NAMESPACE, url), mapping=mapping),
-            **meter_app(self.record_readings, frozenset(self._meters), block),
+            **meter_app(self.record_delivery, frozenset(self._meters), block),
         }
         context = tls.server_context(Path(config.tls.certificate), Path(config.tls.key), Path(config.tls.ca))
         self._server = await serve(
             pages_app(pages), host=config.listen.host, port=config.listen.port, ssl_context=context
         )
         log.info("DSO listens", party=config.party, port=self._server.port)
+        if config.mqtt is not None:
+            files = config.mqtt.tls(config.tls)
+            own = tls.client_context(Path(files.certificate), Path(files.key), Path(files.ca))
+            listener = Listener(config.mqtt, config.party, own, self.record_delivery, frozenset(self._meters), block)
+            self._listening = asyncio.create_task(listener.run())
         return {"oscp": self._server.port}
 
     async def stop(self) -> None:
@@ -223,6 +280,10 @@ class Dso:
         if self._server is not None:
             await self._server.close()
             self._server = None
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+            self._listening = None
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -246,6 +307,21 @@ class Dso:
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
+    def _renew(self, tx: sa.Connection, now: datetime) -> bool:
+        """Read the register again if an import changed it, or if a contract has ended since; says if one changed it."""
+        before = self._furnished
+        if before.ended or register.revision(tx) != before.revision:
+            self._furnished = furnish(self._config, tx, now)
+        if before.revision == self._furnished.revision:
+            return False
+        log.info("the register was changed", cables=len(self.office.register))
+        self._tell(self._furnished)
+        return True
+
+    def _tell(self, furnished: Furnished) -> None:
+        for finding in furnished.findings:
+            log.warning("register", where=finding.where, reason=finding.text)
+
     def _store(self, tx: sa.Connection) -> Store:
         return Store(tx, self.office.rules.block)
 
@@ -268,14 +344,6 @@ class Dso:
         oscp10.answered(self._store(tx), sent, answer, self._clock.now())
 
 
-def _record_csv(db: Database, office: Office, text: str, now: datetime) -> Received:
-    readings, findings = read_csv(text, office.rules.block)
-    with db.transact() as tx:
-        received = service.record_measurements(Store(tx, office.rules.block), office, readings, now)
-    received.findings[:0] = findings
-    return received
-
-
 def _in_ampere(view: View) -> dict[str, object]:
     """The coming blocks as lists, shape (3, n) each. [A]"""
     n = int((view.available != UNKNOWN).all(axis=0).cumprod().sum())
@@ -295,50 +363,6 @@ def _in_ampere(view: View) -> dict[str, object]:
     }
 
 
-def open_database(config: DsoConfig) -> Database:
-    """The configured database at its latest migration.
-
-    Raises:
-        DatabaseError: It cannot be used.
-    """
-    return database.open(f"sqlite:///{Path(config.database).absolute()}", MIGRATIONS)
-
-
-def load(folder: Path) -> DsoConfig:
-    """The configuration in a folder, its paths made usable.
-
-    Raises:
-        ConfigError: It cannot be used; the text names every place that is wrong.
-    """
-    return read(folder / FILE).within(folder)
-
-
-def import_csv(folder: Path, file: Path, now: datetime | None = None) -> Received:
-    """Take a CSV file of measurements into the database of a folder.
-
-    Args:
-        folder: Folder of the DSO.
-        file: The measurements.
-        now: The present moment, which tells what is too old to be kept; by the wall clock when not given. [UTC]
-
-    Raises:
-        ConfigError: The configuration cannot be used.
-        DatabaseError: The database cannot be used.
-        DeliveryError: The header line is not as said, or the file is no text.
-    """
-    config = load(folder)
-    db = open_database(config)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        return _record_csv(db, config.office(), text, now or WallClock().now())
-    except UnicodeDecodeError as error:
-        raise DeliveryError(f"{file}: is no UTF-8 text: {error}") from error
-    except DeliveryError as error:
-        raise DeliveryError(f"{file}: {error}") from error
-    finally:
-        db.close()
-
-
 async def run(folder: Path, clock: Clock | None = None) -> None:
     """Run the DSO of a folder until cancelled, or until the clock ends.
 
@@ -352,11 +376,13 @@ async def run(folder: Path, clock: Clock | None = None) -> None:
     db = open_database(config)
     files = config.tls
     client = OscpClient(tls.client_context(Path(files.certificate), Path(files.key), Path(files.ca)))
-    dso = Dso(config, db, client.post, lambda: str(uuid4()), time)
     try:
-        await dso.start()
-        await time.run(dso.duties())
+        dso = Dso(config, db, client.post, lambda: str(uuid4()), time)
+        try:
+            await dso.start()
+            await time.run(dso.duties())
+        finally:
+            await dso.stop()
     finally:
-        await dso.stop()
         await client.close()
         db.close()

@@ -2,24 +2,25 @@
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import holidays
 import msgspec
 
 from gridroom import config
 from gridroom.config import ConfigError
-from gridroom.dso.cables import Cable, Contract, Register, centiampere, check
-from gridroom.dso.rules import Office, Rules
+from gridroom.dso.rules import Criterion, RiskClass, Rules
 from gridroom.oscp.v10.letters import Peer, is_ean
 from gridroom.oscp.v10.profile import DEFAULT, GRIDROOM, PeerProfile
+from gridroom.storage import address
 
-Ampere = float | int
 FILE = "dso.toml"
 PROFILES = {"gridroom": GRIDROOM, "default": DEFAULT}
+MOVED = """`cable`: cables and contracts are in the register, which is in the database: write them as cables.csv and \
+contracts.csv (columns in docs/register.md), `gridroom dso import` both, and take [[cable]] out of this file"""
 
 
 class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,11 +46,27 @@ class Publishing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     block_s: int = 900
 
 
-class Forecasting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Forecasting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """How the load is forecast."""
 
     zone: str = "Europe/Amsterdam"
     risk: float = 0.001
+    criterion: Criterion = "15min"
+    tail_risk: float | None = None
+    holidays: str = "NL"
+
+    @property
+    def tail(self) -> float:
+        """The risk where a forecast must hold unattended: a tenth of the other when nothing is said."""
+        return self.risk / 10 if self.tail_risk is None else self.tail_risk
+
+
+class RiskClassConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is accepted on the cables that name this class."""
+
+    name: str
+    risk: float
+    criterion: Criterion = "15min"
 
 
 class Backup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,6 +92,33 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     letters_days: int = 7
 
 
+class Measurements(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """When readings are missed. [s]"""
+
+    late_after_s: int = 3600
+
+
+class Mqtt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A broker that brings readings; without certificate files of its own, those of `[tls]` are used."""
+
+    host: str
+    port: int = 8883
+    topic: str = "gridroom/meters/+/readings"
+    certificate: str = ""
+    key: str = ""
+    ca: str = ""
+
+    def tls(self, own: Tls) -> Tls:
+        """The certificate files to use."""
+        certificate, key = (self.certificate, self.key) if self.certificate else (own.certificate, own.key)
+        return Tls(certificate=certificate, key=key, ca=self.ca or own.ca)
+
+    def within(self, folder: Path) -> "Mqtt":
+        """The same, with its paths taken from a folder."""
+        files = {name: getattr(self, name) for name in ("certificate", "key", "ca")}
+        return msgspec.structs.replace(self, **{name: str(folder / file) for name, file in files.items() if file})
+
+
 class MeterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A meter that may post readings of its cables; no cables named: of all."""
 
@@ -95,25 +139,7 @@ class PeerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     profile: dict[str, Any] = {}
 
 
-class ContractConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a CSO has contracted on a cable."""
-
-    party: str
-    contracted_a: Ampere
-    connections: tuple[str, ...] = ()
-    since: datetime | None = None
-
-
-class CableConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A cable."""
-
-    id: str
-    limit_a: Ampere | tuple[Ampere, Ampere, Ampere]
-    voltage_v: float = 230.0
-    contract: tuple[ContractConfig, ...] = ()
-
-
-class DsoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class DsoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """All of it; `dso init` writes a commented file."""
 
     party: str
@@ -126,21 +152,27 @@ class DsoConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     backup: Backup = Backup()
     watch: Watch = Watch()
     retention: Retention = Retention()
+    measurements: Measurements = Measurements()
+    mqtt: Mqtt | None = None
     meter: tuple[MeterConfig, ...] = ()
     peer: tuple[PeerConfig, ...] = ()
-    cable: tuple[CableConfig, ...] = ()
+    risk_class: tuple[RiskClassConfig, ...] = ()
+    cable: tuple[Any, ...] = ()  # moved to the register; still here to be refused in words
 
     def within(self, folder: Path) -> "DsoConfig":
         """The same, with its paths taken from a folder."""
         files = (self.tls.certificate, self.tls.key, self.tls.ca)
         certificate, key, ca = (str(folder / file) for file in files)
         return msgspec.structs.replace(
-            self, tls=Tls(certificate=certificate, key=key, ca=ca), database=str(folder / self.database)
+            self,
+            tls=Tls(certificate=certificate, key=key, ca=ca),
+            mqtt=self.mqtt and self.mqtt.within(folder),
+            database=address.within(self.database, folder),
         )
 
-    def office(self) -> Office:
-        """Cables and rules as the use cases take them."""
-        return Office(Register(_cables(self)), _rules(self))
+    def rules(self) -> Rules:
+        """The rules as the use cases take them."""
+        return _rules(self)
 
     def peers(self) -> dict[str, Peer]:
         """The CSOs by party."""
@@ -178,28 +210,46 @@ def _faults(value: DsoConfig) -> Iterator[str]:
         yield "`publish.block_s`: must divide a day and be a multiple of 15, such as 900"
     if publish.interval_s <= 0 or publish.heartbeat_s <= 0:
         yield "`publish`: intervals must be above 0 s"
-    if not 0 < value.forecast.risk < 1:
-        yield "`forecast.risk`: a share between 0 and 1, such as 0.001"
     for name, share in (("backup.share", value.backup.share), ("backup.cap", value.backup.cap)):
         if not 0 <= share <= 1:
             yield f"`{name}`: a share from 0 to 1"
     if not 0 < value.watch.threshold <= 1 or value.watch.hold_s <= 0:
         yield "`watch`: the threshold is a share of the limit from 0 to 1, hold_s above 0 s"
-    try:
-        ZoneInfo(value.forecast.zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        yield f"`forecast.zone`: {value.forecast.zone!r} is no time zone, such as Europe/Amsterdam"
+    if not 0 < value.measurements.late_after_s <= 366 * 86400:
+        yield "`measurements.late_after_s`: above 0 s and at most a year, such as 3600"
+    if value.mqtt is not None:
+        levels = value.mqtt.topic.split("/")
+        if levels.count("+") != 1 or "#" in value.mqtt.topic:
+            yield "`mqtt.topic`: needs one level `+`, where the meter's name stands, and no `#`"
+        if bool(value.mqtt.certificate) != bool(value.mqtt.key):
+            yield "`mqtt`: certificate and key belong together"
+    yield from _forecast_faults(value)
     yield from _peer_faults(value)
-    for one in value.cable:
-        if any(each.since is not None and each.since.tzinfo is None for each in one.contract):
-            yield f"`cable` {one.id!r}: `since` needs a zone, such as 2026-01-05T00:00:00Z"
-    parties = [one.party for one in value.peer]
-    for finding in check(_cables(value), parties):
-        yield f"`cable`: {finding}"
-    cables = {one.id for one in value.cable}
-    for meter in value.meter:
-        for cable in sorted(set(meter.cables) - cables):
-            yield f"`meter` {meter.party!r}: there is no cable {cable!r}"
+    if value.cable:
+        yield MOVED
+
+
+def _forecast_faults(value: DsoConfig) -> Iterator[str]:
+    forecast, names = value.forecast, [one.name for one in value.risk_class]
+    risks = [("forecast.risk", forecast.risk)] + [
+        (f"risk_class` {one.name!r}, `risk", one.risk) for one in value.risk_class
+    ]
+    for name, risk in risks:
+        if not 0 < risk < 1:
+            yield f"`{name}`: a share between 0 and 1, such as 0.001"
+    if not 0 < forecast.tail <= max(forecast.risk, 0.0):
+        yield "`forecast.tail_risk`: a share above 0, at most `forecast.risk`"
+    try:
+        ZoneInfo(forecast.zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        yield f"`forecast.zone`: {forecast.zone!r} is no time zone, such as Europe/Amsterdam"
+    if forecast.holidays and forecast.holidays not in holidays.list_supported_countries(include_aliases=True):
+        yield f'`forecast.holidays`: {forecast.holidays!r} is no country that is known, such as "NL"; "" is none'
+    for name in dict.fromkeys(names):
+        if not name.strip():
+            yield "`risk_class`: give each a name"
+        elif names.count(name) > 1:
+            yield f"`risk_class` {name!r} is there {names.count(name)} times; names are unique"
 
 
 def _peer_faults(value: DsoConfig) -> Iterator[str]:
@@ -230,26 +280,6 @@ def _profile(one: PeerConfig) -> PeerProfile:
         raise ConfigError(f"`profile`: {error}") from error
 
 
-def _cables(value: DsoConfig) -> list[Cable]:
-    return [
-        Cable(
-            one.id,
-            _limits(one.limit_a),
-            tuple(
-                Contract(each.party, centiampere(each.contracted_a), each.connections, each.since)
-                for each in one.contract
-            ),
-            Decimal(str(one.voltage_v)),
-        )
-        for one in value.cable
-    ]
-
-
-def _limits(limit_a: Ampere | tuple[Ampere, Ampere, Ampere]) -> tuple[int, int, int]:
-    first, second, third = limit_a if isinstance(limit_a, tuple) else (limit_a, limit_a, limit_a)
-    return centiampere(first), centiampere(second), centiampere(third)
-
-
 def _rules(value: DsoConfig) -> Rules:
     return Rules(
         block=timedelta(seconds=value.publish.block_s),
@@ -257,6 +287,10 @@ def _rules(value: DsoConfig) -> Rules:
         heartbeat_every=timedelta(seconds=value.publish.heartbeat_s),
         zone=ZoneInfo(value.forecast.zone),
         risk=value.forecast.risk,
+        criterion=value.forecast.criterion,
+        tail_risk=value.forecast.tail,
+        holidays=value.forecast.holidays,
+        risk_classes=tuple(RiskClass(one.name, one.risk, one.criterion) for one in value.risk_class),
         backup_ppm=round(value.backup.share * 1_000_000),
         backup_cap_ppm=round(value.backup.cap * 1_000_000),
         backup_near=timedelta(seconds=value.backup.near_s),

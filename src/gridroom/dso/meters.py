@@ -1,5 +1,6 @@
 """The door for meters: POST /measurements with a client certificate, JSON or CSV; and GET /health."""
 
+import io
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -7,13 +8,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gridroom.dso.measurements import DeliveryError, Reading, Received, read_csv, read_json
+from gridroom.dso.readings.files import read_csv
+from gridroom.dso.readings.measurements import Delivery, DeliveryError, Received
+from gridroom.dso.readings.messages import LARGEST, broken, read_json
 from gridroom.oscp.io.identity import certificate_of, party_of
 
-LARGEST = 8 * 1024 * 1024
-"""Largest delivery. [bytes]"""
-
-Record = Callable[[list[Reading], str], Received]
+Record = Callable[[Delivery, str], Received]
+"""Keeps what a meter delivers."""
 
 
 def meter_app(record: Record, meters: frozenset[str], block: timedelta) -> dict[str, ASGIApp]:
@@ -36,14 +37,13 @@ def meter_app(record: Record, meters: frozenset[str], block: timedelta) -> dict[
         if data is None:
             return PlainTextResponse(f"A delivery has at most {LARGEST} bytes\n", 413)
         try:
-            if request.headers.get("content-type", "").split(";")[0].strip().lower() == "text/csv":
-                readings, findings = read_csv(data.decode("utf-8"), block)
-            else:
-                readings, findings = read_json(data, block)
-        except (DeliveryError, UnicodeDecodeError) as error:
+            csv = request.headers.get("content-type", "").split(";")[0].strip().lower() == "text/csv"
+            delivery = read_csv(io.BytesIO(data), block) if csv else read_json(data, block)
+        except DeliveryError as error:
+            record(broken(error), meter)
             return PlainTextResponse(f"{error}\n", 400)
-        received = record(readings, meter)
-        texts = [str(finding) for finding in (*findings, *received.findings)]
+        received = record(delivery, meter)
+        texts = [str(finding) for finding in received.findings]
         answer = {"stored": received.stored, "repeated": received.repeated, "findings": texts}
         return JSONResponse(answer, 422 if texts and not received.stored and not received.repeated else 200)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from gridroom import xml
-from gridroom.dso import service
+from gridroom.dso import adjustment, service
 from gridroom.dso.cables import Cable
 from gridroom.dso.planning import CableForecast
 from gridroom.dso.rules import Office
@@ -79,9 +79,9 @@ def enqueue(
     """
     outbox = Outbox(store.tx)
     for one in outgoing:
-        if not outbox.offered(one.party, FORECAST):
-            continue  # the outbox shows it until the operator resumes it
-        peer = peers[one.party]
+        peer = peers.get(one.party)
+        if peer is None or not outbox.offered(one.party, FORECAST):
+            continue  # its contract ended and it is no peer any more; or the outbox shows it until it is resumed
         older = [sent.message_id for sent in outbox.waiting(peer.party) if sent.operation == FORECAST]
         most = peer.profile.max_cables_per_message
         for first in range(0, len(one.forecasts), most):
@@ -115,8 +115,7 @@ def answered(store: Store, sent: Letter, answer: Envelope | None, now: datetime)
     if isinstance(answer.body, HeartbeatResponse):
         note_clock(store.tx, sent.party, answer.body.current_time, now)
     if sent.operation == FORECAST:
-        for cable in _taken(store.cables_in(sent.message_id), result):
-            store.acknowledged(sent.message_id, cable)
+        store.acknowledged(sent.message_id, *_taken(store.cables_in(sent.message_id), result))
     for one in result.details:
         if one.code == "SUPERSEDED":
             log.warning("a CSO holds a newer forecast than this", party=sent.party, details=one.message)
@@ -172,11 +171,10 @@ def _owe(
     new = letter(peer, body, now=made, message_id=message_id, priority=URGENT if urgent else 0)
     outbox.put(replace(new, not_before=min(new.not_before, now)))
     store.dated(peer.party, new.date_time)
-    for one in forecasts:
-        limits = one.limits
-        if peer.profile.phases == "smallest":
-            limits = limits.min(axis=0, keepdims=True).repeat(3, axis=0)
-        store.sent(message_id, peer.party, one.cable, new.date_time, one.start, limits)
+    smallest = peer.profile.phases == "smallest"
+    limits = (one.limits.min(axis=0, keepdims=True).repeat(3, axis=0) if smallest else one.limits for one in forecasts)
+    told = [(one.cable, one.start, each) for one, each in zip(forecasts, limits, strict=True)]
+    store.sent(message_id, peer.party, new.date_time, told)
 
 
 def _connections(cable: Cable, party: str) -> tuple[str, ...]:
@@ -210,13 +208,15 @@ def _adjust(
     store: Store, office: Office, peer: Peer, body: RequestAdjustedCapacityRequest, now: datetime
 ) -> RequestAdjustedCapacityResponse:
     """Source: OSCP 1.0 section 3.2.5; decision 16."""
+    terms = _terms(office, peer, [*body.adjustments, *body.refused])
+    cables = {cable_id: office.register[cable_id.strip(xml.SPACE)] for cable_id in terms}
+    hearing = adjustment.Hearing(store, office, peer.party, cables.values(), now)
 
     def assign(cable_id: str, asked: Sequence[Ask]) -> list[tuple[Sequence[int], Sequence[int]]]:
-        cable = office.register[cable_id.strip(xml.SPACE)]
-        given = service.adjusted_capacity(store, office, peer.party, cable, asked, now)
-        return [(one.amounts, one.remaining) for one in given]
+        return [(one.amounts, one.remaining) for one in hearing.assign(cables[cable_id], asked)]
 
-    answer, notes = adjusted(body, _terms(office, peer, [*body.adjustments, *body.refused]), assign, peer.profile)
+    answer, notes = adjusted(body, terms, assign, peer.profile)
+    hearing.keep()
     _note(store, peer, notes)
     return answer
 

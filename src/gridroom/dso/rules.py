@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 from zoneinfo import ZoneInfo
 
-from gridroom.dso.cables import Register
+from gridroom.dso.cables import Cable, Register
 from gridroom.timegrid import QUARTER
 
 DAY = timedelta(days=1)
@@ -12,6 +13,25 @@ LATE = 2
 """Publishing intervals after which a plan is no longer in force."""
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+Criterion = Literal["15min", "1h", "1h10"]
+"""What must not exceed the limit: a block, the mean of an hour, or that mean by a tenth of the limit."""
+
+
+@dataclass(frozen=True)
+class RiskClass:
+    """The risk that is accepted on some cables.
+
+    Attributes:
+        name: As cables name it; empty for all that name none.
+        risk: Accepted share of blocks (or hours) in which a phase exceeds its limit.
+        criterion: What counts as exceeding.
+    """
+
+    name: str
+    risk: float
+    criterion: Criterion
 
 
 @dataclass(frozen=True)
@@ -24,6 +44,10 @@ class Rules:
         heartbeat_every: How often heartbeats go out.
         zone: Local clock of the households.
         risk: Accepted share of blocks in which a phase exceeds its limit although every CSO keeps its allotment.
+        criterion: What counts as exceeding.
+        tail_risk: The risk accepted where a forecast must hold unattended.
+        holidays: Country whose public holidays count, as the package `holidays` writes it; empty is none.
+        risk_classes: What is accepted on cables that name a class.
         backup_ppm: Share of what is available that is kept as backup, in millionths.
         backup_cap_ppm: Share of that reserve that one CSO may take, in millionths.
         backup_near: Shortly before use (this long) the cap does not count.
@@ -39,6 +63,10 @@ class Rules:
     heartbeat_every: timedelta = timedelta(minutes=5)
     zone: ZoneInfo = AMSTERDAM
     risk: float = 0.001
+    criterion: Criterion = "15min"
+    tail_risk: float = 0.0001
+    holidays: str = "NL"
+    risk_classes: tuple[RiskClass, ...] = ()
     backup_ppm: int = 200_000
     backup_cap_ppm: int = 600_000
     backup_near: timedelta = timedelta(hours=1)
@@ -47,6 +75,21 @@ class Rules:
     history: timedelta = timedelta(days=400)
     records: timedelta = timedelta(days=30)
     letters: timedelta = timedelta(days=7)
+
+    @property
+    def classes(self) -> tuple[RiskClass, ...]:
+        """All risk classes, that of cables which name none first."""
+        return (RiskClass("", self.risk, self.criterion), *self.risk_classes)
+
+    def risk_of(self, cable: Cable) -> RiskClass:
+        """The risk accepted on a cable; the strictest of all where its class is not known.
+
+        >>> Rules().risk_of(Cable("c", (1, 1, 1)))
+        RiskClass(name='', risk=0.001, criterion='15min')
+        """
+        known = {one.name: one for one in self.classes}
+        strictest = RiskClass(cable.risk_class, min(one.risk for one in known.values()), "15min")
+        return known.get(cable.risk_class, strictest)
 
     @property
     def good_for(self) -> timedelta:

@@ -1,151 +1,61 @@
-"""What the DSO remembers. Histories, forecasts and allotments are one array per cable and day, never a row per value.
+"""What the DSO remembers.
 
 A `Store` lives as long as one transaction. Spans of blocks are read and written across days; what was never written
 reads as the sheet's blank.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
 
-from gridroom.dso.forecast import Reals, State
-from gridroom.dso.measurements import NOT_MEASURED
+from gridroom.dso.forecasting.layout import Layout, Reals
+from gridroom.dso.forecasting.pool import Pool, Sums
+from gridroom.dso.tables import (
+    ALLOTMENTS,
+    BELOW,
+    CABLES,
+    FACTS,
+    JOURNAL,
+    LEARNERS,
+    LOADS,
+    PLANS,
+    POOLS,
+    READING_COUNTS,
+    SENT,
+    USAGES,
+    Sheet,
+)
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.peer import CLOCK_AHEAD
-from gridroom.storage.columns import Cells, Ints, UtcTime
-from gridroom.storage.columns import Reals as RealsColumn
+from gridroom.storage.columns import Ints
 from gridroom.timegrid import days, midnight
 
 DAY = timedelta(days=1)
 MILLISECOND = timedelta(milliseconds=1)
-METADATA = sa.MetaData()
-NOTHING = NOT_MEASURED
-"""Blank of scores and energies."""
+POOLED = timedelta(days=60)
+"""How long scores of a day are kept, counted from the newest: also while nothing is learned."""
+
+FEW = 500
+"""Ids that a statement may name."""
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A table with one row of arrays per key and day.
+class Learner:
+    """What was learned of a cable or transformer, shape (rows, 3), and up to when. [UTC]"""
 
-    Attributes:
-        table: Its columns: keys, day, arrays.
-        keys: Names of the key columns.
-        blanks: Name of each array column, and what an unwritten cell reads as.
-    """
-
-    table: sa.Table
-    keys: tuple[str, ...]
-    blanks: Mapping[str, int]
-
-    @cached_property
-    def span(self) -> sa.Select[Any]:
-        """Rows of one key over days, with parameters named as the key columns, `first` and `last`."""
-        same = [self.table.c[key] == sa.bindparam(key) for key in self.keys]
-        between = self.table.c.day.between(sa.bindparam("first"), sa.bindparam("last"))
-        return sa.select(self.table).where(*same, between)
-
-    def rows(self, name: str) -> int:
-        """Rows of an array column."""
-        kind = self.table.c[name].type
-        return kind.rows if isinstance(kind, Cells) else 0
-
-
-def _sheet(name: str, keys: tuple[str, ...], blanks: Mapping[str, int], rows: Mapping[str, int] | None = None) -> Sheet:
-    table = sa.Table(
-        name,
-        METADATA,
-        *(sa.Column(key, sa.String(255), primary_key=True) for key in keys),
-        sa.Column("day", sa.Date, primary_key=True),
-        *(sa.Column(cells, Cells((rows or {}).get(cells, 3)), nullable=False) for cells in blanks),
-    )
-    return Sheet(table, keys, blanks)
-
-
-LOADS = _sheet("loads", ("cable",), {"sums": 0, "scores": NOTHING, "masks": 0}, {"masks": 1})
-"""Measured current: sum over slices and a bit per slice; and how wrong the forecast in force was, in thousandths."""
-
-USAGES = _sheet("usages", ("cable", "party", "emsp"), {"used": UNKNOWN, "current": UNKNOWN, "energy": NOTHING})
-"""Reported use: what may be subtracted and current as stated [0.01 A], and energy [Wh]."""
-
-PLANS = _sheet("plans", ("cable",), {"forecast": 0, "margin": 0, "available": UNKNOWN, "reserve": 0, "pool": 0})
-"""What was issued last for each block [0.01 A]; of a past block, what was in force."""
-
-ALLOTMENTS = _sheet("allotments", ("cable", "party"), {"allotment": 0, "adjusted": 0, "entitled": 0, "denied": 0})
-"""Per CSO [0.01 A]: allotment; grants less give-backs; most it was entitled to; asked for and not granted."""
-
-CABLES = sa.Table(
-    "cables",
-    METADATA,
-    sa.Column("cable", sa.String(255), primary_key=True),
-    sa.Column("learner", RealsColumn),
-    sa.Column("learned_until", UtcTime),
-    sa.Column("issued", UtcTime),
-    sa.Column("latest_end", UtcTime),
-    sa.Column("latest", sa.JSON),
-    sa.Column("watched", UtcTime),
-    sa.Column("braked_at", UtcTime),
-    sa.Column("brake", sa.JSON),
-)
-"""Where each cable stands: what was learned, the last issue, the newest reading, a brake after an overload."""
-
-SENT = sa.Table(
-    "sent",
-    METADATA,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("message_id", sa.String(255), nullable=False),
-    sa.Column("cable", sa.String(255), nullable=False),
-    sa.Column("party", sa.String(255), nullable=False),
-    sa.Column("date_time", UtcTime, nullable=False),
-    sa.Column("start", UtcTime, nullable=False),
-    sa.Column("ends", UtcTime, nullable=False),
-    sa.Column("limits", Cells, nullable=False),
-    sa.Column("acknowledged", sa.Boolean, nullable=False),
-    sa.UniqueConstraint("message_id", "cable"),
-    sa.Index("sent_cable", "cable", "party"),
-)
-"""Forecasts that a CSO may hold: the last one acknowledged, and later ones whose fate is not known."""
-
-JOURNAL = sa.Table(
-    "journal",
-    METADATA,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("at", UtcTime, nullable=False),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("party", sa.String(255), nullable=False),
-    sa.Column("cable", sa.String(255), nullable=False),
-    sa.Column("record", sa.JSON, nullable=False),
-    sa.Index("journal_at", "at"),
-)
-"""Why: an explanation of every division, grant and brake, and every usage report as it came."""
-
-FACTORS = sa.Table(
-    "factors",
-    METADATA,
-    sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("factor", sa.Float, nullable=False),
-    sa.Column("scores", sa.Integer, nullable=False),
-)
-"""The margin's factor of each day, and from how many scores it comes."""
-
-FACTS = sa.Table(
-    "facts",
-    METADATA,
-    sa.Column("name", sa.String(300), primary_key=True),
-    sa.Column("moment", UtcTime, nullable=False),
-)
-"""Moments to remember, such as the last publish that succeeded."""
+    until: datetime
+    state: Reals
 
 
 @dataclass(frozen=True)
 class Standing:
     """Where a cable stands; all moments UTC, currents 0.01 A."""
 
-    learner: Reals | None = None
     learned_until: datetime | None = None
     issued: datetime | None = None
     latest_end: datetime | None = None
@@ -153,6 +63,35 @@ class Standing:
     watched: datetime | None = None
     braked_at: datetime | None = None
     brake: tuple[int, int, int] | None = None
+
+
+class Holding(NamedTuple):
+    """What a CSO may hold of a cable.
+
+    Attributes:
+        most: The most that it may hold, shape (3, n), 0 where it has nothing. [0.01 A]
+        doubtful: Whether a forecast is without answer.
+        newest: The forecast sent last, shape (3, n), `UNKNOWN` where none. [0.01 A]
+    """
+
+    most: Ints
+    doubtful: bool
+    newest: Ints
+
+
+class Spans(dict[tuple[str, ...], dict[str, Ints]]):
+    """The arrays of a sheet over a span, by key; of a key that was never written, blanks."""
+
+    def __init__(self, sheet: Sheet, n: int) -> None:
+        super().__init__()
+        self._blanks = {name: (sheet.rows(name), n, blank) for name, blank in sheet.blanks.items()}
+
+    def blank(self) -> dict[str, Ints]:
+        """Arrays in which nothing is written, shape (rows, n)."""
+        return {name: np.full((rows, n), value, dtype=np.int64) for name, (rows, n, value) in self._blanks.items()}
+
+    def __missing__(self, key: tuple[str, ...]) -> dict[str, Ints]:
+        return self.blank()
 
 
 class Store:
@@ -177,33 +116,70 @@ class Store:
         Returns:
             Array column to array, shape (rows, n).
         """
-        found = self._days(sheet, key, start, n)
-        result = {}
-        for name, blank in sheet.blanks.items():
-            cells = np.full((sheet.rows(name), n), blank, dtype=np.int64)
-            for day, here, there in self._pieces(start, n):
-                if day in found:
-                    cells[:, here] = getattr(found[day], name)[:, there]
-            result[name] = cells
+        result, found = Spans(sheet, n).blank(), self._days(sheet, key, start, n)
+        for day, here, there in self._pieces(start, n):
+            for name in sheet.blanks if day in found else ():
+                result[name][:, here] = getattr(found[day], name)[:, there]
+        return result
+
+    def read_all(self, sheet: Sheet, cables: Collection[str], start: datetime, n: int) -> Spans:
+        """The arrays of a sheet over a span, of all keys that begin with one of some cables.
+
+        Args:
+            sheet: Which table.
+            cables: Ids.
+            start: Start of the first block. [UTC]
+            n: Number of blocks.
+        """
+        result, where = Spans(sheet, n), {day: (here, there) for day, here, there in self._pieces(start, n)}
+        for key, day, row in self._rows(sheet, cables, list(where)):
+            cells, (here, there) = result.setdefault(key, result[key]), where[day]
+            for name in sheet.blanks:
+                cells[name][:, here] = getattr(row, name)[:, there]
         return result
 
     def write(self, sheet: Sheet, key: tuple[str, ...], start: datetime, values: Mapping[str, Ints]) -> None:
         """Write arrays over a span; other columns and blocks stay as they are."""
-        n = next(iter(values.values())).shape[1]
-        known = self._days(sheet, key, start, n)
-        same = [sheet.table.c[name] == value for name, value in zip(sheet.keys, key, strict=True)]
-        for day, here, there in self._pieces(start, n):
-            old, new = known.get(day), dict[str, Any]()
-            for name in values if old is not None else sheet.blanks:
-                blank = np.full((sheet.rows(name), self.per_day), sheet.blanks[name], dtype=np.int64)
-                cells = blank if old is None else getattr(old, name).copy()
-                if name in values:
-                    cells[:, there] = values[name][:, here]
-                new[name] = cells
-            if old is None:
-                self.tx.execute(sheet.table.insert().values(**dict(zip(sheet.keys, key, strict=True)), day=day, **new))
-            else:
-                self.tx.execute(sheet.table.update().where(*same, sheet.table.c.day == day).values(**new))
+        self.write_all(sheet, start, {key: values})
+
+    def write_all(self, sheet: Sheet, start: datetime, values: Mapping[tuple[str, ...], Mapping[str, Ints]]) -> None:
+        """Write arrays over a span, by key; the same columns and as many blocks for each."""
+        if not values:
+            return
+        first = next(iter(values.values()))
+        pieces = list(self._pieces(start, next(iter(first.values())).shape[1]))
+        found = self._rows(sheet, {key[0] for key in values}, [day for day, _, _ in pieces])
+        known = {(key, day): row for key, day, row in found if key in values}
+        inserts, updates = list[dict[str, Any]](), list[dict[str, Any]]()
+        for key, news in values.items():
+            names = dict(zip(sheet.keys, key, strict=True))
+            for day, here, there in pieces:
+                old, new = known.get((key, day)), dict[str, Any]()
+                for name in first if old is not None else sheet.blanks:
+                    blank = np.full((sheet.rows(name), self.per_day), sheet.blanks[name], dtype=np.int64)
+                    new[name] = blank if old is None else getattr(old, name).copy()
+                    if name in news:
+                        new[name][:, there] = news[name][:, here]
+                if old is None:
+                    inserts.append(names | {"day": day} | new)
+                else:
+                    updates.append({f"the_{name}": value for name, value in names.items()} | {"the_day": day} | new)
+        if inserts:
+            self.tx.execute(sheet.table.insert(), inserts)
+        if updates:
+            same = (sheet.table.c[name] == sa.bindparam(f"the_{name}") for name in (*sheet.keys, "day"))
+            one = sheet.table.update().where(*same)
+            self.tx.execute(one.values({name: sa.bindparam(name) for name in first}), updates)
+
+    def _rows(
+        self, sheet: Sheet, cables: Collection[str], touched: list[date]
+    ) -> Iterator[tuple[tuple[str, ...], date, sa.Row[Any]]]:
+        """Key, day and row of all that is kept of some cables on some days."""
+        ids, keys = sorted(cables), len(sheet.keys)
+        for some in (ids[i : i + FEW] for i in range(0, len(ids) if touched else 0, FEW)):
+            which = {"cables": some, "first": touched[0], "last": touched[-1]}
+            for row in self.tx.execute(sheet.all, which):
+                yield tuple(row[:keys]), row.day, row
 
     def _days(self, sheet: Sheet, key: tuple[str, ...], start: datetime, n: int) -> dict[date, sa.Row[Any]]:
         touched = days(start, start + max(n, 1) * self.block)
@@ -221,34 +197,117 @@ class Store:
 
     def standing(self, cable: str) -> Standing:
         """Where a cable stands."""
-        row = self.tx.execute(sa.select(CABLES).where(CABLES.c.cable == cable)).first()
-        if row is None:
-            return Standing()
-        latest, brake = row.latest and tuple(row.latest), row.brake and tuple(row.brake)
-        return Standing(
-            row.learner, row.learned_until, row.issued, row.latest_end, latest, row.watched, row.braked_at, brake
-        )
+        return self.standings((cable,)).get(cable, Standing())
+
+    def standings(self, cables: Collection[str]) -> dict[str, Standing]:
+        """Where those of some cables stand of which anything is known."""
+        query = sa.select(CABLES)
+        if len(cables) <= FEW:
+            query = query.where(CABLES.c.cable.in_(cables))
+        result = {}
+        for row in self.tx.execute(query):
+            latest, brake = row.latest and tuple(row.latest), row.brake and tuple(row.brake)
+            moments = row.learned_until, row.issued, row.latest_end
+            result[row.cable] = Standing(*moments, latest, row.watched, row.braked_at, brake)
+        return result
 
     def stand(self, cable: str, **values: object) -> None:
         """Change where a cable stands; names as in `Standing`."""
-        values = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-        if self.tx.execute(CABLES.update().where(CABLES.c.cable == cable).values(**values)).rowcount == 0:
-            self.tx.execute(CABLES.insert().values(cable=cable, **values))
+        self._put(CABLES, {cable: {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}})
 
-    def learner(self, standing: Standing) -> State:
-        """What was learned of a cable."""
-        return State.empty(self.per_day) if standing.learner is None else State.unpack(standing.learner, self.per_day)
+    def issued(self, cables: Iterable[str], at: datetime) -> None:
+        """A plan was made for some cables."""
+        self._put(CABLES, {cable: {"issued": at} for cable in cables})
+
+    def watched(self, ends: Mapping[str, datetime | None]) -> None:
+        """The newest readings of some cables, which end then, were looked at."""
+        self._put(CABLES, {cable: {"watched": end} for cable, end in ends.items()})
+
+    def learners(self, places: Iterable[str]) -> dict[str, "Learner"]:
+        """How far some cables and transformers were learned, and what."""
+        wanted = set(places)
+        query = sa.select(CABLES.c.cable, CABLES.c.learned_until, LEARNERS.c.state).join_from(
+            CABLES, LEARNERS, CABLES.c.cable == LEARNERS.c.cable
+        )
+        if len(wanted) <= FEW:
+            query = query.where(CABLES.c.cable.in_(wanted))
+        rows = (row for row in self.tx.execute(query) if row.cable in wanted and row.learned_until is not None)
+        return {row.cable: Learner(row.learned_until, row.state) for row in rows}
+
+    def keep_learners(self, learned: Iterable[tuple[str, datetime, Reals]]) -> None:
+        """Keep what was learned of cables and transformers, and up to when."""
+        rows = list(learned)
+        self._put(CABLES, {place: {"learned_until": until} for place, until, _ in rows})
+        self._put(LEARNERS, {place: {"state": state} for place, _, state in rows})
+
+    def _put(self, table: sa.Table, rows: Mapping[str, Mapping[str, object]]) -> None:
+        """Write the same columns of a table by cable."""
+        if not rows:
+            return
+        names = next(iter(rows.values()))
+        query = sa.select(table.c.cable)
+        known = set(self.tx.scalars(query.where(table.c.cable.in_(rows)) if len(rows) <= FEW else query))
+        news = [{"cable": cable} | dict(row) for cable, row in rows.items() if cable not in known]
+        olds = [{"the_cable": cable} | dict(row) for cable, row in rows.items() if cable in known]
+        if news:
+            self.tx.execute(table.insert(), news)
+        if olds:
+            same = table.update().where(table.c.cable == sa.bindparam("the_cable"))
+            self.tx.execute(same.values({name: sa.bindparam(name) for name in names}), olds)
+
+    def below(self, nodes: Collection[str]) -> dict[str, dict[str, datetime | None]]:
+        """The cables that hung below nodes when they were learned last, and since when, if they came later."""
+        found: dict[str, dict[str, datetime | None]] = {}
+        for row in self.tx.execute(sa.select(BELOW)) if nodes else ():
+            found.setdefault(row.node, {})[row.cable] = row.since
+        return {node: found.get(node, {}) for node in nodes}
+
+    def keep_below(self, node: str, cables: Mapping[str, datetime | None]) -> None:
+        """Keep them for a node."""
+        self.tx.execute(BELOW.delete().where(BELOW.c.node == node))
+        if cables:
+            rows = [{"node": node, "cable": cable, "since": since} for cable, since in cables.items()]
+            self.tx.execute(BELOW.insert(), rows)
+
+    def unlearn(self) -> None:
+        """Forget all that was learned; the history stays."""
+        self.tx.execute(LEARNERS.delete())
+        self.tx.execute(POOLS.delete())
+        self.tx.execute(CABLES.update().values(learned_until=None))
+
+    def pool(self, day: date | None = None) -> tuple[date, Pool] | None:
+        """What all series share on a day, as far as it is kept; on the day that is open when none is given."""
+        query = sa.select(POOLS).order_by(POOLS.c.day.desc()).limit(1)
+        row = self.tx.execute(query if day is None else query.where(POOLS.c.day == day)).first()
+        if row is None:
+            return None
+        total, today = (Sums.unpack(one, Layout(self.block)) for one in (row.total, row.today))
+        return row.day, Pool(total, today, row.counts, row.scored, row.pace)
+
+    def keep_pool(self, day: date, pool: Pool) -> None:
+        """Keep what all series share, on a day."""
+        values = {
+            "total": pool.total.pack(), "today": pool.today.pack(),
+            "counts": pool.counts, "scored": pool.scored, "pace": pool.pace,
+        }  # fmt: skip
+        if self.tx.execute(POOLS.update().where(POOLS.c.day == day).values(**values)).rowcount == 0:
+            self.tx.execute(POOLS.insert().values(day=day, **values))
+
+    def scored(self, day: date) -> Ints | None:
+        """Scores of a day, shape (3, 6, BINS); None when it was not kept."""
+        found: Ints | None = self.tx.scalar(sa.select(POOLS.c.scored).where(POOLS.c.day == day))
+        return found
 
     def first_measured(self, cable: str) -> datetime | None:
         """Start of the first day with measurements. [UTC]"""
-        day = self.tx.scalar(sa.select(sa.func.min(LOADS.table.c.day)).where(LOADS.table.c.cable == cable))
-        return None if day is None else midnight(day)
+        return self.first_days((cable,)).get(cable)
 
-    def reporters(self, cable: str, party: str) -> list[str]:
-        """EMSPs for which a CSO ever reported use of a cable."""
-        column = USAGES.table.c.emsp
-        query = sa.select(column).where(USAGES.table.c.cable == cable, USAGES.table.c.party == party).distinct()
-        return list(self.tx.scalars(query.order_by(column)))
+    def first_days(self, places: Collection[str]) -> dict[str, datetime]:
+        """Starts of the first days with measurements of those cables and transformers that have any. [UTC]"""
+        query = sa.select(LOADS.table.c.cable, sa.func.min(LOADS.table.c.day)).group_by(LOADS.table.c.cable)
+        if len(places) <= FEW:
+            query = query.where(LOADS.table.c.cable.in_(places))
+        return {cable: midnight(day) for cable, day in self.tx.execute(query) if cable in places}
 
     # -- what CSOs may hold ------------------------------------------------------------------------------------------
 
@@ -266,20 +325,17 @@ class Store:
         """A message to a CSO bears this DateTime."""
         self.remember(f"dated {party}", moment)
 
-    def sent(self, message_id: str, party: str, cable: str, date_time: datetime, start: datetime, limits: Ints) -> None:
-        """A forecast is on its way."""
-        self.tx.execute(
-            SENT.insert().values(
-                message_id=message_id,
-                cable=cable,
-                party=party,
-                date_time=date_time,
-                start=start,
-                ends=start + limits.shape[1] * self.block,
-                limits=limits,
-                acknowledged=False,
-            )
-        )
+    def sent(
+        self, message_id: str, party: str, date_time: datetime, forecasts: Iterable[tuple[str, datetime, Ints]]
+    ) -> None:
+        """Forecasts are on their way in one message: of which cable, from when on, what may be used."""
+        same = {"message_id": message_id, "party": party, "date_time": date_time, "acknowledged": False}
+        rows = [
+            same | {"cable": cable, "start": start, "ends": start + limits.shape[1] * self.block, "limits": limits}
+            for cable, start, limits in forecasts
+        ]
+        if rows:
+            self.tx.execute(SENT.insert(), rows)
 
     def never_sent(self, message_ids: list[str]) -> None:
         """These forecasts were taken back before anyone saw them."""
@@ -295,26 +351,33 @@ class Store:
         """The cables of a forecast message."""
         return list(self.tx.scalars(sa.select(SENT.c.cable).where(SENT.c.message_id == message_id)))
 
-    def acknowledged(self, message_id: str, cable: str) -> None:
-        """A forecast was taken: what was sent before it to that CSO counts no more."""
-        this = (SENT.c.message_id == message_id) & (SENT.c.cable == cable)
-        for row in self.tx.execute(sa.select(SENT).where(this)).all():
-            same = (SENT.c.cable == row.cable) & (SENT.c.party == row.party)
-            older = (SENT.c.number < row.number) & (SENT.c.date_time < row.date_time)
-            self.tx.execute(SENT.delete().where(same, older))
-        self.tx.execute(SENT.update().where(this).values(acknowledged=True))
+    def acknowledged(self, message_id: str, *cables: str) -> None:
+        """Forecasts of a message were taken: what was sent before them to that CSO counts no more."""
+        this, old = SENT.alias("this"), SENT.alias("old")
+        same = (old.c.cable == this.c.cable) & (old.c.party == this.c.party)
+        older = (old.c.number < this.c.number) & (old.c.date_time < this.c.date_time)
+        replaced = sa.select(old.c.number).join_from(this, old, same & older).where(this.c.message_id == message_id)
+        for some in (cables[i : i + FEW] for i in range(0, len(cables), FEW)):
+            self.tx.execute(SENT.delete().where(SENT.c.number.in_(replaced.where(this.c.cable.in_(some)))))
+            mine = (SENT.c.message_id == message_id) & SENT.c.cable.in_(some)
+            self.tx.execute(SENT.update().where(mine).values(acknowledged=True))
 
-    def held(self, cable: str, party: str, start: datetime, n: int) -> tuple[Ints, bool, Ints]:
-        """The most that a CSO may hold, whether that is in doubt, and the last forecast on its way to it.
+    def holdings(self, cables: Collection[str], start: datetime, n: int) -> defaultdict[tuple[str, str], Holding]:
+        """What CSOs may hold of some cables over `n` blocks, by cable and party."""
+        query = sa.select(SENT).order_by(SENT.c.number)
+        if len(cables) <= FEW:
+            query = query.where(SENT.c.cable.in_(cables))
+        sent = defaultdict[tuple[str, str], list[sa.Row[Any]]](list)
+        for row in self.tx.execute(query):
+            sent[row.cable, row.party].append(row)
+        result = defaultdict[tuple[str, str], Holding](lambda: self._holding([], start, n))
+        result.update({key: self._holding(rows, start, n) for key, rows in sent.items()})
+        return result
 
-        Returns:
-            Limits that it may hold, shape (3, n) [0.01 A], 0 where it has none; whether a forecast is without answer;
-            the newest forecast sent, shape (3, n), `UNKNOWN` where none.
-        """
-        query = sa.select(SENT).where(SENT.c.cable == cable, SENT.c.party == party).order_by(SENT.c.number)
+    def _holding(self, sent: Iterable[sa.Row[Any]], start: datetime, n: int) -> Holding:
         most, newest = np.zeros((3, n), dtype=np.int64), np.full((3, n), UNKNOWN, dtype=np.int64)
         doubt = False
-        for row in self.tx.execute(query):
+        for row in sent:
             first = (row.start - start) // self.block
             a, b = max(0, first), min(n, first + row.limits.shape[1])
             newest[:] = UNKNOWN
@@ -322,25 +385,36 @@ class Store:
             if a < b:
                 newest[:, a:b] = row.limits[:, a - first : b - first]
                 most = np.maximum(most, newest)
-        return most, doubt, newest
+        return Holding(most, doubt, newest)
 
-    def adjust_held(self, cable: str, party: str, start: datetime, change: Ints) -> None:
-        """Grants and give-backs change whatever forecast the CSO holds."""
-        for row in self.tx.execute(sa.select(SENT).where(SENT.c.cable == cable, SENT.c.party == party)).all():
-            first = (row.start - start) // self.block
-            a, b = max(0, first), min(change.shape[1], first + row.limits.shape[1])
-            if a < b:
-                limits = row.limits
-                there = slice(a - first, b - first)
-                limits[:, there] = np.maximum(limits[:, there] + change[:, a:b], 0)
-                mine = (SENT.c.message_id == row.message_id) & (SENT.c.cable == cable)
-                self.tx.execute(SENT.update().where(mine).values(limits=limits))
+    def adjust_held(self, party: str, start: datetime, changes: Mapping[str, Ints]) -> None:
+        """Grants and give-backs change whatever forecasts the CSO holds: by how much, by cable."""
+        ids, news = [*changes], list[dict[str, Any]]()
+        for some in (ids[i : i + FEW] for i in range(0, len(ids), FEW)):
+            query = sa.select(SENT).where(SENT.c.party == party, SENT.c.cable.in_(some))
+            for row in self.tx.execute(query):
+                first, change = (row.start - start) // self.block, changes[row.cable]
+                a, b = max(0, first), min(change.shape[1], first + row.limits.shape[1])
+                if a < b:
+                    limits = row.limits
+                    there = slice(a - first, b - first)
+                    limits[:, there] = np.maximum(limits[:, there] + change[:, a:b], 0)
+                    news.append({"the_number": row.number, "limits": limits})
+        if news:
+            one = SENT.update().where(SENT.c.number == sa.bindparam("the_number"))
+            self.tx.execute(one.values(limits=sa.bindparam("limits")), news)
 
     # -- records -----------------------------------------------------------------------------------------------------
 
     def note(self, at: datetime, kind: str, party: str, cable: str, record: Mapping[str, object]) -> None:
         """Write down why."""
-        self.tx.execute(JOURNAL.insert().values(at=at, kind=kind, party=party, cable=cable, record=dict(record)))
+        self.note_all(at, kind, party, {cable: record})
+
+    def note_all(self, at: datetime, kind: str, party: str, records: Mapping[str, Mapping[str, object]]) -> None:
+        """Write down why, by cable."""
+        rows = ({"cable": cable, "record": dict(record)} for cable, record in records.items())
+        if records:
+            self.tx.execute(JOURNAL.insert(), [{"at": at, "kind": kind, "party": party} | row for row in rows])
 
     def notes(self, kind: str, cable: str, limit: int = 100) -> list[tuple[datetime, str, dict[str, object]]]:
         """The last records of a kind, newest first: when, which party, what."""
@@ -351,23 +425,6 @@ class Store:
             .limit(limit)
         )
         return [(row.at, row.party, row.record) for row in self.tx.execute(query)]
-
-    def factor(self, day: date) -> float | None:
-        """The margin's factor of a day, if it was estimated."""
-        return self.tx.scalar(sa.select(FACTORS.c.factor).where(FACTORS.c.day == day))
-
-    def keep_factor(self, day: date, factor: float, scores: int) -> None:
-        """Keep the margin's factor of a day."""
-        self.tx.execute(FACTORS.delete().where(FACTORS.c.day == day))
-        self.tx.execute(FACTORS.insert().values(day=day, factor=factor, scores=scores))
-
-    def scores(self, first: date, last: date) -> Reals:
-        """Scores of all cables over whole days, both included."""
-        query = sa.select(LOADS.table.c.scores).where(LOADS.table.c.day.between(first, last))
-        cells = [cells.ravel() for cells in self.tx.scalars(query)]
-        pooled = np.concatenate(cells) if cells else np.empty(0, dtype=np.int64)
-        found: Reals = pooled[pooled != NOTHING] / 1000.0
-        return found
 
     def moment(self, name: str) -> datetime | None:
         """A moment remembered."""
@@ -388,6 +445,16 @@ class Store:
         """
         for sheet in (LOADS, USAGES, PLANS, ALLOTMENTS):
             self.tx.execute(sheet.table.delete().where(sheet.table.c.day < (now - history).date()))
-        self.tx.execute(FACTORS.delete().where(FACTORS.c.day < (now - history).date()))
+        self.tx.execute(READING_COUNTS.delete().where(READING_COUNTS.c.day < (now - history).date()))
+        self._prune_learned(now - history)
         self.tx.execute(JOURNAL.delete().where(JOURNAL.c.at < now - records))
         self.tx.execute(SENT.delete().where(SENT.c.ends < now))
+
+    def _prune_learned(self, before: datetime) -> None:
+        """Forget what stands still since a moment, and scores that lie far behind the newest."""
+        newest = self.tx.scalar(sa.select(sa.func.max(POOLS.c.day)))
+        if newest is not None:
+            self.tx.execute(POOLS.delete().where(POOLS.c.day < max(newest - POOLED, before.date())))
+        gone = sa.select(CABLES.c.cable).where(CABLES.c.learned_until < before)
+        self.tx.execute(LEARNERS.delete().where(LEARNERS.c.cable.in_(gone)))
+        self.tx.execute(CABLES.update().where(CABLES.c.learned_until < before).values(learned_until=None))

@@ -17,9 +17,10 @@ from gridroom.cso import app as cso_app
 from gridroom.cso.app import Cso
 from gridroom.cso.charging import WishError
 from gridroom.cso.stations import parse_csv
-from gridroom.dso import app as dso_app
+from gridroom.dso import folder as dso_folder
 from gridroom.dso.app import Dso
-from gridroom.dso.measurements import Reading
+from gridroom.dso.readings.measurements import Reading
+from gridroom.dso.register import Batch, Entries, merged, read_csv, write
 from gridroom.ocpp.io import Csms
 from gridroom.oscp.io.client import Response
 from gridroom.oscp.v10.peer import Reply
@@ -31,6 +32,7 @@ from gridroom.sim.offices import DSO
 from gridroom.sim.street import Session, Street
 from gridroom.station.app import Stations
 from gridroom.storage import database
+from gridroom.storage.database import Database
 
 
 @dataclass
@@ -57,13 +59,8 @@ class InMemory:
         csos = sorted({station.cso for station in street.stations})
         passwords = {station.id: secrets.token_urlsafe(24) for station in street.stations}
         ids = _ids(street.seed)
-        self._dso = Dso(
-            offices.dso_config(street, {cso: f"memory:{cso}" for cso in csos}),
-            database.open("sqlite://", dso_app.MIGRATIONS),
-            self._post(DSO),
-            ids,
-            self._clock,
-        )
+        config = offices.dso_config({cso: f"memory:{cso}" for cso in csos})
+        self._dso = Dso(config, _furnished(street), self._post(DSO), ids, self._clock)
         self._csos = {cso: self._office(cso, passwords, ids) for cso in csos}
         urls = {station.id: "wss://memory/ocpp" for station in street.stations}
         cso_of = {station.id: station.cso for station in street.stations}
@@ -141,6 +138,16 @@ class InMemory:
             return Response(reply.status, reply.data, None)
 
         return post
+
+
+def _furnished(street: Street) -> Database:
+    """A database for the DSO, with its register."""
+    db, batch = database.open("sqlite://", dso_folder.MIGRATIONS), Batch()
+    read_csv(offices.cables_csv(street), "cables", batch)
+    read_csv(offices.contracts_csv(street), "contracts", batch)
+    with db.transact() as tx:
+        write(tx, merged(Entries(), batch))
+    return db
 
 
 def _ids(seed: int) -> Callable[[], str]:

@@ -4,16 +4,7 @@ import hashlib
 from collections.abc import Mapping
 
 from gridroom.cso.settings import CableEntry, CsoConfig, DsoEntry
-from gridroom.dso.config import (
-    CableConfig,
-    ContractConfig,
-    DsoConfig,
-    Forecasting,
-    Listen,
-    MeterConfig,
-    PeerConfig,
-    Tls,
-)
+from gridroom.dso.config import DsoConfig, Forecasting, Listen, MeterConfig, PeerConfig, Tls
 from gridroom.sim.street import Session, StationPlan, Street, history
 from gridroom.station.config import Arrival, StationConfig, StationsConfig
 from gridroom.timegrid import QUARTER
@@ -26,17 +17,13 @@ RISK = 0.001
 """The demo's accepted share of blocks in which a phase exceeds the limit although every CSO keeps its allotment."""
 
 
-def dso_config(street: Street, csp_urls: Mapping[str, str], port: int = 1) -> DsoConfig:
-    """The DSO: one cable, limited by the fuse, a meter, and a contract per CSO for what its stations are rated.
+def dso_config(csp_urls: Mapping[str, str], port: int = 1) -> DsoConfig:
+    """The DSO: a meter, and the CSOs.
 
     Args:
-        street: The street.
         csp_urls: OSCP service of each CSO.
         port: Where it listens.
     """
-    rated: dict[str, float] = {}
-    for station in street.stations:
-        rated[station.cso] = rated.get(station.cso, 0.0) + station.max_current_a
     return DsoConfig(
         party=DSO,
         ids=(DSO,),
@@ -45,16 +32,21 @@ def dso_config(street: Street, csp_urls: Mapping[str, str], port: int = 1) -> Ds
         forecast=Forecasting(risk=RISK),
         meter=(MeterConfig(party=METER),),
         peer=tuple(PeerConfig(party=cso, url=url, ids=(cso,), kind="gridroom") for cso, url in csp_urls.items()),
-        cable=(
-            CableConfig(
-                id=street.cable,
-                limit_a=street.fuse_a,
-                contract=tuple(
-                    ContractConfig(party=cso, contracted_a=rated.get(cso, 0.0), since=street.start) for cso in csp_urls
-                ),
-            ),
-        ),
     )
+
+
+def cables_csv(street: Street) -> str:
+    """The DSO's one cable, limited by the fuse, as it imports it."""
+    return f"cable,limit_a\n{street.cable},{street.fuse_a}\n"
+
+
+def contracts_csv(street: Street) -> str:
+    """A contract per CSO for what its stations are rated, as the DSO imports it."""
+    rated: dict[str, float] = {}
+    for station in street.stations:
+        rated[station.cso] = rated.get(station.cso, 0.0) + station.max_current_a
+    rows = [f"{cso},{street.cable},{rated[cso]},{street.start.isoformat()}" for cso in sorted(rated)]
+    return "\n".join(["cso,cable,contracted_a,since", *rows]) + "\n"
 
 
 def cso_config(

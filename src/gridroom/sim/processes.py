@@ -35,7 +35,7 @@ START_S = 60.0
 DEADLINE_S = 60.0
 END_S = 10.0
 COMMANDS = {DSO: ("dso", "run"), STATIONS: ("station", "run")}
-HISTORY = "history.csv"
+CABLES, CONTRACTS, HISTORY = "cables.csv", "contracts.csv", "history.csv"
 LOG_TAIL = 12
 PORTS = range(20_000, 32_000)
 
@@ -132,7 +132,7 @@ class Processes:
         to_cso = {cso: await self._link(cso, self._ports[f"oscp of {cso}"]) for cso in self._csos}
         frail = {cso: await self._link(f"stations of {cso}", self._ports[f"ocpp of {cso}"]) for cso in self._csos}
         self._write(to_dso, to_cso, frail)
-        await self._import_history()
+        await self._import()
         for actor in (DSO, *self._csos):
             await self._start(actor)
         for actor in (DSO, *self._csos):
@@ -155,7 +155,7 @@ class Processes:
         pki.init(authority)
         street = self._street
         csp = {cso: f"https://localhost:{to_cso[cso]}{CSP_PATH}" for cso in self._csos}
-        self._furnish(DSO, "dso.toml", offices.dso_config(street, csp, self._ports[DSO]))
+        self._furnish(DSO, "dso.toml", offices.dso_config(csp, self._ports[DSO]))
         pki.issue(authority, DSO, into=self._folder / DSO)
         pki.issue(authority, METER, kind="meter", into=self._folder)
         for cso in self._csos:
@@ -185,12 +185,20 @@ class Processes:
         (folder / "ca.pem").write_bytes((self._folder / "pki" / "ca.pem").read_bytes())
         write_private(folder / name, msgspec.toml.encode(config).decode())
 
-    async def _import_history(self) -> None:
-        file = self._folder / HISTORY
-        file.write_text(offices.history_csv(self._street))
-        process = await self._spawn(DSO, "dso", "import", str(self._folder / DSO), str(file), "--start", self._begin())
-        if await process.wait():
-            raise SimError(f"the DSO could not read its history:\n{self._tail(DSO)}")
+    async def _import(self) -> None:
+        """Give the DSO its register and its history."""
+        street = self._street
+        texts = {
+            CABLES: offices.cables_csv(street),
+            CONTRACTS: offices.contracts_csv(street),
+            HISTORY: offices.history_csv(street),
+        }
+        files = [self._folder / name for name in texts]
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_text(text)
+        words = ("dso", "import", str(self._folder / DSO), *map(str, files), "--start", self._begin())
+        if await (await self._spawn(DSO, *words)).wait():
+            raise SimError(f"the DSO could not read its register and its history:\n{self._tail(DSO)}")
 
     async def _start(self, actor: str) -> None:
         words = COMMANDS.get(actor, ("cso", "run"))

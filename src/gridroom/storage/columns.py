@@ -1,5 +1,6 @@
 """Column types that SQLite and PostgreSQL share: moments, and whole arrays in one cell."""
 
+import zlib
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,20 +61,50 @@ class Cells(sa.TypeDecorator[Ints]):
         return np.frombuffer(value, dtype="<i4").reshape(self.rows, -1).astype(np.int64)
 
 
-class Reals(sa.TypeDecorator[NDArray[np.float64]]):
-    """A float64 array as one cell, for state that is estimated, never for limits."""
+class Reals(sa.TypeDecorator[NDArray[np.floating]]):
+    """An array of floating-point numbers as one cell, for what is estimated, never for limits.
+
+    Args:
+        shape: What it is read as; one size may be left open with -1.
+        kind: How each number is stored, `<f8` or `<f4`.
+    """
 
     impl = sa.LargeBinary
     cache_ok = True
 
-    def __init__(self, shape: tuple[int, ...] = (-1,)) -> None:
+    def __init__(self, shape: tuple[int, ...] = (-1,), kind: str = "<f8") -> None:
+        super().__init__()
+        self.shape, self.kind = shape, kind
+
+    def process_bind_param(self, value: Any, _dialect: sa.Dialect) -> bytes | None:
+        """Array to bytes."""
+        return None if value is None else np.asarray(value, dtype=self.kind).tobytes()
+
+    def process_result_value(self, value: bytes | None, _dialect: sa.Dialect) -> NDArray[np.floating] | None:
+        """Bytes to array."""
+        return None if value is None else np.frombuffer(value, dtype=self.kind).reshape(self.shape).copy()
+
+
+class Counts(sa.TypeDecorator[Ints]):
+    """An array of counts, most of them 0, as one compressed cell: little-endian int32.
+
+    Args:
+        shape: What it is read as.
+    """
+
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.shape = shape
 
     def process_bind_param(self, value: Any, _dialect: sa.Dialect) -> bytes | None:
         """Array to bytes."""
-        return None if value is None else np.asarray(value, dtype="<f8").tobytes()
+        return None if value is None else zlib.compress(np.asarray(value, dtype="<i4").tobytes(), 1)
 
-    def process_result_value(self, value: bytes | None, _dialect: sa.Dialect) -> NDArray[np.float64] | None:
+    def process_result_value(self, value: bytes | None, _dialect: sa.Dialect) -> Ints | None:
         """Bytes to array."""
-        return None if value is None else np.frombuffer(value, dtype="<f8").reshape(self.shape).copy()
+        if value is None:
+            return None
+        return np.frombuffer(zlib.decompress(value), dtype="<i4").reshape(self.shape).astype(np.int64)

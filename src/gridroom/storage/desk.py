@@ -120,15 +120,15 @@ class Desk:
 
     def keep(self, db: Database) -> None:
         """Add what was measured, if anything, to what the database knows, and begin anew."""
-        measured, self._waits = self._waits, {}
-        if not measured:
+        if not self._waits:
             return
         with db.transact() as tx:
             known = waits(tx)
-            for kind, one in measured.items():
+            for kind, one in self._waits.items():
                 values = asdict(known.get(kind, Waits()).plus(one))
                 if tx.execute(WAITS.update().where(WAITS.c.kind == kind).values(values)).rowcount == 0:
                     tx.execute(WAITS.insert().values(kind=kind, **values))
+        self._waits = {}
 
     async def _serve(self) -> None:
         try:

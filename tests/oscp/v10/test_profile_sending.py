@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dso_office import MONDAY, World
+from dso_office import World, cable
 from gridroom.oscp.errors import RemoteError
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.messages import (
@@ -24,14 +24,7 @@ from gridroom.oscp.v10.messages import (
 from gridroom.oscp.v10.peer import read_request, write_answer, write_fault
 from gridroom.oscp.v10.profile import PeerProfile
 
-CABLES = [
-    {
-        "id": f"cable-{n}",
-        "limit_a": 200,
-        "contract": [{"party": "north", "contracted_a": 100, "since": MONDAY}],
-    }
-    for n in range(1, 6)
-]
+CABLES = [cable(f"cable-{n}", north=100) for n in range(1, 6)]
 
 
 class Strict(World):
@@ -39,7 +32,7 @@ class Strict(World):
 
     def __init__(self, **profile: Any) -> None:
         north = {"party": "north", "ids": ["north"], "url": "https://north", "profile": profile}
-        super().__init__(peer=[north], cable=CABLES)
+        super().__init__(peer=[north], cables=CABLES)
         self.taken: list[tuple[str, ...]] = []
         self.beats = self.unknown = 0
 
@@ -84,7 +77,7 @@ async def test_a_peer_that_takes_two_cables_at_once_gets_nothing_by_default() ->
 async def test_and_all_of_them_two_by_two() -> None:
     taken = (await published(max_cables_per_message=2)).taken
     assert [len(cables) for cables in taken] == [2, 2, 1]
-    assert sorted(cable for cables in taken for cable in cables) == [one["id"] for one in CABLES]
+    assert sorted(cable for cables in taken for cable in cables) == [one.id for one in CABLES]
 
 
 @pytest.mark.parametrize(("wanted", "sent"), [(True, True), (False, False)])

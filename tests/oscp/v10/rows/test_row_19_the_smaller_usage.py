@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gridroom.dso.measurements import NOT_MEASURED
+from gridroom.dso.readings.measurements import NOT_MEASURED
 from gridroom.dso.usage import non_controllable, to_cells
 from gridroom.oscp.v10 import soap
 from gridroom.oscp.v10.messages import CableUsage, UpdateAggregatedUsageRequest, UsageBlock, ValueType

@@ -1,0 +1,159 @@
+"""`gridroom dso import` of measurements: what is stored, what is told, what is counted."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from dso_office import CABLE, QUARTER
+from gridroom.cli import app
+from gridroom.dso.folder import import_measurements, load, open_database
+from gridroom.dso.reading_counts import counted
+from gridroom.dso.readings.measurements import Reason
+from gridroom.dso.setup import init
+from gridroom.dso.store import Store
+from gridroom.security import pki
+from gridroom.timegrid import floor
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pki.init(tmp_path / "pki")
+    init(tmp_path / "dso", tmp_path / "pki", port=0)
+    return tmp_path / "dso"
+
+
+def run(folder: Path, *words: str | Path) -> Result:
+    return CliRunner().invoke(app, ["dso", "import", str(folder), *map(str, words)])
+
+
+def wide(start: datetime, n: int, zone: ZoneInfo | None = None) -> str:
+    times = (start + i * QUARTER for i in range(n))
+    shown = (one.astimezone(zone).replace(tzinfo=None) if zone else one for one in times)
+    rows = (f"{one.isoformat()},{10 + i % 7},{i % 5},{20 + i % 3}\n" for i, one in enumerate(shown))
+    return f"time,{CABLE}.L1,{CABLE}.L2,{CABLE}.L3\n{''.join(rows)}"
+
+
+def test_local_times_are_taken_with_their_zone_and_refused_without(folder: Path) -> None:
+    start = floor(datetime.now(UTC), QUARTER) - timedelta(days=3)
+    file = folder / "local.csv"
+    file.write_text(wide(start, 200, AMSTERDAM))
+    refused = run(folder, file)
+    assert refused.exit_code == 1
+    assert refused.stdout == "0 readings stored, 200 refused; unreadable: 200\n"
+    (told,) = refused.stderr.splitlines()
+    assert "and those of 199 more rows have no zone" in told
+    assert "--zone Europe/Amsterdam" in told
+    assert counts_of(folder) == Counter()
+    taken = run(folder, file, "--zone", "Europe/Amsterdam")
+    assert (taken.exit_code, taken.stdout) == (0, "200 readings stored, 0 refused\n")
+    lost = run(folder, file, "--zone", "Europe/Nowhere")
+    assert lost.exit_code == 1
+    assert lost.stderr.splitlines() == ["gridroom: 'Europe/Nowhere' is no time zone, such as Europe/Amsterdam"]
+
+
+def counts_of(folder: Path) -> Counter[Reason]:
+    """All that was counted as odd."""
+    db, told = open_database(load(folder)), Counter[Reason]()
+    with db.transact() as tx:
+        for counts in counted(Store(tx, QUARTER), date(2000, 1, 1), datetime.now(UTC).date()).values():
+            told += counts
+    db.close()
+    return told
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("cable;limit_a\nc,200\n", "columns are separated by commas"),
+        ("Cable,Limit_A\nc,200\n", "write cable for Cable"),
+        ("time,cable,L1,L2,L3,quality\n", "leave out quality"),
+        ("cable,time,L1,L2\n", "not cable,time,L1,L2"),
+        ("[]", "readings in JSON come over HTTPS or MQTT only"),
+        ("", "the file is empty"),
+    ],
+)
+def test_of_a_file_of_no_kind_it_is_told_what_the_kinds_look_like(folder: Path, text: str, hint: str) -> None:
+    file = folder / "file"
+    file.write_text(text)
+    result = run(folder, file)
+    (told,) = result.stderr.splitlines()
+    assert result.exit_code == 1
+    assert told.startswith(f"gridroom: {file}: row 1: the columns must be time,cable,L1,L2,L3 and optionally seconds, ")
+    assert hint in told
+    assert told.endswith(
+        "; a file of the register begins with cso, connection, cable, transformer, substation (small letters), "
+        "or is a grid model in JSON"
+    )
+
+
+def test_what_looks_wrong_in_the_register_is_listed_with_its_cables(folder: Path) -> None:
+    (folder / "c.csv").write_text("cable,limit_a,voltage_v\nc2,63,400\nc3,63,400\n")
+    (folder / "d.csv").write_text("cso,cable,contracted_a\ncso,c2,90\n")
+    told = run(folder, folder / "c.csv", folder / "d.csv").stderr
+    assert "gridroom: warning: d.csv row 2, cable 'c2': 90 A is contracted, more than its limit of 63 A" in told
+    again = run(folder, folder / "cables.csv").stderr
+    assert (
+        again == "gridroom: warning: register: 3 older warnings about other entries: `gridroom dso cables` lists them\n"
+    )
+    listed = CliRunner().invoke(app, ["dso", "cables", str(folder)])
+    assert listed.stderr.count("looks like the voltage between phases") == 2
+    assert "gridroom: warning: cable 'c2': 90 A is contracted, more than its limit of 63 A" in listed.stderr
+
+
+def test_an_unknown_cable_is_one_that_the_register_has_not(folder: Path) -> None:
+    (folder / "m.csv").write_text(f"time,cable,L1,L2,L3\n{floor(datetime.now(UTC), QUARTER) - QUARTER},x,1,2,3\n")
+    assert run(folder, folder / "m.csv").stderr.endswith(": no such cable in the register\n")
+    assert counts_of(folder) == Counter()
+
+
+def test_a_hundred_findings_are_printed_and_the_others_are_counted(folder: Path) -> None:
+    start = floor(datetime.now(UTC), QUARTER) - timedelta(days=3)
+    file = folder / "broken.csv"
+    file.write_text(wide(start, 20) + "yesterday,1,2,3\n" * 250)
+    result = run(folder, file)
+    told = result.stderr.splitlines()
+    assert len(told) == 101
+    assert (
+        told[0] == f"gridroom: {file}: row 22: time: 'yesterday' is no time in ISO 8601, such as 2026-01-05T17:15:00Z"
+    )
+    assert told[-1] == f"gridroom: {file}: 150 more, counted below"
+    assert result.stdout == "20 readings stored, 250 refused; unreadable: 250\n"
+
+
+def test_parquet_and_csv_of_the_same_readings_are_the_same(folder: Path) -> None:
+    n = 500
+    start = floor(datetime.now(UTC), QUARTER) - n * QUARTER
+    values = np.arange(n) % 11 + 0.25
+    moments = pa.array([start + i * QUARTER for i in range(n)], pa.timestamp("us", "UTC"))
+    columns = {f"{CABLE}.L{phase}": values * phase for phase in (1, 2, 3)}
+    pq.write_table(pa.table({"time": moments, **columns}), folder / "m.parquet")
+    rows = [f"{start + i * QUARTER},{CABLE},{v},{2 * v},{3 * v}\n" for i, v in enumerate(values.tolist())]
+    (folder / "m.csv").write_text("time,cable,L1,L2,L3\n" + "".join(rows))
+    progress = list[tuple[int, int]]()
+    first = import_measurements(folder, folder / "m.parquet", progress=lambda *one: progress.append(one))
+    again = import_measurements(folder, folder / "m.csv")
+    assert (first.stored, first.counts) == (n, Counter())
+    assert (again.stored, again.counts) == (0, {Reason.REPEATED: n})
+    assert progress[-1] == (2, 2)
+    assert all(0 <= done <= whole for done, whole in progress)
+    assert counts_of(folder) == {Reason.REPEATED: n}
+
+
+def test_of_readings_longer_than_a_block_it_is_told_why_they_are_of_no_use(folder: Path) -> None:
+    start = floor(datetime.now(UTC), timedelta(hours=1)) - timedelta(days=3)
+    rows = (f"{(start + timedelta(hours=i)).isoformat()},{i},{i},{i}\n" for i in range(60))
+    (folder / "hours.csv").write_text(f"time,{CABLE}.L1,{CABLE}.L2,{CABLE}.L3\n{''.join(rows)}")
+    result = run(folder, folder / "hours.csv")
+    line, why = result.stdout.splitlines()
+    assert (result.exit_code, line) == (0, "60 readings stored, 0 refused; coarse: 60")
+    assert "set `publish.block_s` to their length" in why
+    assert counts_of(folder) == {Reason.COARSE: 60}

@@ -1,0 +1,68 @@
+"""A database that cannot be used is told in one line, by both back offices."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+import databases
+from gridroom.cli import app
+
+Edited = Callable[[str, str], Path]
+"""Makes the folder of an office with a database of our choice."""
+
+
+def gridroom(*words: str | Path) -> str:
+    """Run a command that is refused; gives the one line that it says."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    before = structlog.get_config()  # the command sets it up for its process, which is not this one
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Edited:
+    run = CliRunner().invoke
+    assert run(app, ["pki", "init", str(tmp_path / "pki")]).exit_code == 0
+
+    def make(side: str, url: str) -> Path:
+        folder = tmp_path / side
+        assert run(app, [side, "init", str(folder), "--pki", str(tmp_path / "pki")]).exit_code == 0
+        file = folder / f"{side}.toml"
+        text = file.read_text()
+        assert f'database = "{side}.db"' in text
+        file.write_text(text.replace(f'"{side}.db"', f'"{url}"'))
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize("side", ["dso", "cso"])
+def test_a_server_that_is_not_there_is_told_without_its_password(edited: Edited, side: str) -> None:
+    folder = edited(side, "postgresql://office:hush@127.0.0.1:1/office")
+    for line in (gridroom(side, "run", folder), gridroom(side, "resume", folder, "somebody")):
+        assert line.startswith("gridroom: postgresql://office:***@127.0.0.1:1/office: no server answers there: start")
+        assert "hush" not in line
+
+
+@pytest.mark.parametrize("side", ["dso", "cso"])
+def test_a_url_with_a_slip_is_told_without_being_shown(edited: Edited, side: str) -> None:
+    line = gridroom(side, "run", edited(side, "postgres://office:hush@127.0.0.1/office"))
+    assert line.startswith("gridroom: `database`: postgres is neither sqlite nor postgresql; write postgresql://")
+    assert "hush" not in line
+
+
+def test_the_database_of_one_office_is_refused_by_the_other(edited: Edited, tmp_path: Path) -> None:
+    with databases.of("postgres", tmp_path):
+        line = gridroom("dso", "run", edited("dso", databases.lasting("gridroom.cso.migrations")))
+    assert "belongs to another actor" in line
+    assert line.endswith("each needs a database of its own")
