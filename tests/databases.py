@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -40,6 +41,13 @@ END $$
 """So are its tables, where the next one wants the same."""
 
 ALONE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> %s"
+
+
+@sa.event.listens_for(sa.Engine, "connect")
+def _last_rows_first(connection: Any, _entry: Any) -> None:
+    """What was not asked to come in an order comes the other way round: PostgreSQL does as it likes, but seldom."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA reverse_unordered_selects = ON")
 
 
 class Databases:
