@@ -1,11 +1,9 @@
 """A DSO and a CSO on loopback with certificates of one authority: shared by the tests that need both behind sockets."""
 
-import random
 import shutil
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -32,6 +30,7 @@ from gridroom.security import pki, tls
 from gridroom.station import setup as station_setup
 from gridroom.storage.database import Database
 from gridroom.timegrid import QUARTER, floor
+from ports import free_ports
 
 CABLE = "cable-1"
 FOREIGN = "cable-9"
@@ -95,19 +94,6 @@ class Online:
         """The CSO's capacity book of a cable."""
         with self.cso_db.transact() as tx:
             return Store(tx).book(CableKey("dso", cable))
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on, and that no system gives to outgoing connections meanwhile."""
-    with ExitStack() as stack:
-        found: list[int] = []
-        for port in random.SystemRandom().sample(range(15_000, 30_000), 1_000):
-            with suppress(OSError):
-                stack.enter_context(socket.create_server(("127.0.0.1", port)))
-                found.append(port)
-            if len(found) == count:
-                return found
-    raise OSError("no free ports")
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
+
+from ports import free_ports
 
 CHOICE = "GRIDROOM_TEST_POSTGRES"
 """Names the server: a URL whose user may make databases, or "own" for one that the tests start."""
@@ -54,8 +55,7 @@ class Server:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="gridroom-postgres-"))
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            self.port = int(found.getsockname()[1])
+        (self.port,) = free_ports(1)
         self._user = _unprivileged()
         if self._user is not None:
             shutil.chown(self.folder, self._user)

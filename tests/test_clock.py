@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 import pytest
+from structlog.testing import capture_logs
 
 from gridroom.clock import Duty, WallClock
 
@@ -16,6 +17,7 @@ class Wall(WallClock):
     """A wall clock that sleeping moves on, and that somebody may set."""
 
     def __init__(self) -> None:
+        super().__init__(OSError)
         self.moment = T0
 
     def now(self) -> datetime:
@@ -51,6 +53,20 @@ async def test_a_duty_that_fails_comes_again() -> None:
 
     await live(wall, {"one": Duty(MINUTE, call)})
     assert len(called) == 2
+
+
+async def test_a_failure_that_says_what_to_do_is_told_in_a_line_and_a_fault_of_ours_with_its_place() -> None:
+    wall, failures = Wall(), [OSError("the disk is full: make room"), ValueError("no"), asyncio.CancelledError()]
+
+    async def call(now: datetime) -> None:
+        raise failures.pop(0)
+
+    with capture_logs() as logs:
+        await live(wall, {"one": Duty(MINUTE, call)})
+    full, ours = logs
+    assert full["event"] == ours["event"] == "duty failed, it is tried again at its next time"
+    assert (full["reason"], "exc_info" in full) == ("the disk is full: make room", False)
+    assert ours["exc_info"] is True
 
 
 async def test_a_clock_set_back_does_not_stop_the_duties() -> None:

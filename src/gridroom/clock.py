@@ -16,6 +16,7 @@ from gridroom.timegrid import floor
 
 log = structlog.get_logger()
 
+FAILED = "duty failed, it is tried again at its next time"
 NAP_S = 5.0
 """Longest sleep: the clock on the wall may be set while we sleep. [s]"""
 
@@ -48,7 +49,15 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The clock on the wall."""
+    """The clock on the wall.
+
+    Args:
+        told: Failures that say themselves what to do, such as a disk that is full: logged in one line. All others are
+            faults of ours, and logged with where they come from.
+    """
+
+    def __init__(self, *told: type[Exception]) -> None:
+        self._told = told
 
     def now(self) -> datetime:
         """The present moment. [UTC]"""
@@ -70,8 +79,10 @@ class WallClock:
             due[name] = self._next(duties[name], moment)
             try:
                 await duties[name].call(moment)
+            except self._told as error:
+                log.error(FAILED, duty=name, reason=str(error))
             except Exception:
-                log.exception("duty failed, it is tried again at its next time", duty=name)
+                log.exception(FAILED, duty=name)
 
     @staticmethod
     def _next(duty: Duty, after: datetime) -> datetime:

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 QUARTER = timedelta(minutes=15)
 """A quarter of an hour, the usual block. Source: OSCP 1.0 section 3.2.7."""
 
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Where every grid of blocks begins."""
 
@@ -52,7 +54,7 @@ def days(start: datetime, end: datetime) -> list[date]:
         return []
     first = start.date()
     last = (end - timedelta(microseconds=1)).date()
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return [first + n * DAY for n in range((last - first).days + 1)]
 
 
 def local_span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -63,6 +65,6 @@ def local_span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     92
     """
     start = datetime(day.year, day.month, day.day, tzinfo=zone)
-    following = day + timedelta(days=1)
+    following = day + DAY
     end = datetime(following.year, following.month, following.day, tzinfo=zone)
     return start.astimezone(UTC), end.astimezone(UTC)

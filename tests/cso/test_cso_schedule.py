@@ -91,9 +91,9 @@ def test_thirty_cars_are_planned_in_a_moment() -> None:
     best(cars, limits, NOON, NOON)
     took = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         best(cars, limits, NOON, NOON)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     assert min(took) < 0.05, "about 0.01 s on an idle core"
 
 

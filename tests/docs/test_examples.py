@@ -17,7 +17,7 @@ from gridroom.cso import setup as cso_setup
 from gridroom.dso import setup as dso_setup
 from gridroom.oscp import v10
 from gridroom.security import pki
-from offices_online import free_ports
+from ports import free_ports
 from terminals import PATIENCE_S, Terminal, gridroom, until
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gridroom.oscp import errors, v10
-from offices_online import free_ports
+from ports import free_ports
 from terminals import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]

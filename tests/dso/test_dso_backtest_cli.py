@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +90,48 @@ def test_the_second_block_is_judged_when_issued_every_quarter(file: Path, tmp_pa
     assert out["offered_share"] == pytest.approx(out["offered_share_lead"]["2"], abs=1e-3)
 
 
+def test_results_are_written_also_when_nobody_reads_the_table(file: Path, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)  # as `head` does once it has its lines
+    words = (file, "--warmup-days", 60, "--no-baselines", "--json", tmp_path / "out.json", "--plot", tmp_path / "seen")
+    command = [sys.executable, "-c", "from gridroom.cli import main; main()", "backtest", *map(str, words)]
+    with os.fdopen(writer, "wb") as gone:
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert json.loads((tmp_path / "out.json").read_text())["series"] == 5
+    assert len(list((tmp_path / "seen").glob("*.png"))) == 3
+
+
+def test_who_ends_it_is_told_that_there_are_no_results(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(series: int, setting: Setting) -> Method:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "make", make)
+    done = gridroom(file, "--json", tmp_path / "out.json")
+    assert (done.exit_code, done.stderr) == (130, "gridroom: stopped before the end: there are no results\n")
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_with_a_zone_clock_times_are_read_as_of_it(tmp_path: Path) -> None:
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    rows = (f"{(start + k * HOUR).replace(tzinfo=None).isoformat()},{k % 24 + 1}\n" for k in range(72 * 24))
+    (tmp_path / "clock.csv").write_text("time,a\n" + "".join(rows))
+    words = (tmp_path / "clock.csv", "--every", "24h", "--no-baselines", "--risk", 0.01)
+    told = gridroom(*words, "--zone", "America/New_York").stdout
+    assert "1 series of 60 min, 2026-01-05 05:00 to 2026-03-18 04:00 UTC" in " ".join(told.split())
+    assert "1728 times have no zone; read as clock times of America/New_York" in " ".join(told.split())
+    assert "row 1492: shows a time that the clocks skip; left out" in told
+    assert "1728 times have no zone; read as UTC; with --zone they are clock times there" in " ".join(
+        gridroom(*words).stdout.split()
+    )
+    assert (
+        gridroom(*words, "--zone", "Mars").stderr
+        == "gridroom: --zone: 'Mars' is no time zone such as Europe/Amsterdam\n"
+    )
+
+
 def test_new_series_are_judged_in_their_first_week(file: Path, tmp_path: Path) -> None:
     (tmp_path / "limits.csv").write_text("series,limit_a\n" + "".join(f"s{k},100\n" for k in range(5)))
     json_file = tmp_path / "out.json"
@@ -135,9 +180,10 @@ def test_without_lightgbm_it_tells_how_to_get_it(file: Path, tmp_path: Path, mon
     monkeypatch.setattr(baselines, "find_spec", lambda name: None)
     done = gridroom(file, "--warmup-days", 60, "--json", tmp_path / "out.json")
     assert done.exit_code == 0
-    assert done.output.splitlines()[-1] == "lightgbm: not installed: pip install 'gridroom[backtest]' adds it"
+    how = "not installed: pip install '.[backtest]' in Gridroom's source adds it"
+    assert done.output.splitlines()[-1] == f"lightgbm: {how}"
     out = json.loads((tmp_path / "out.json").read_text())["baselines"]
-    assert out["lightgbm"] == {"absent": "not installed: pip install 'gridroom[backtest]' adds it"}
+    assert out["lightgbm"] == {"absent": how}
     assert out["four_week_mean"]["series"] == 5
 
 

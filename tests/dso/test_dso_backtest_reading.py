@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from gridroom.dso.backtest.limits import from_file, from_peaks
 from gridroom.dso.backtest.reading import read
 from gridroom.timegrid import EPOCH
 
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 START = datetime(2026, 3, 1, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 
@@ -82,10 +84,40 @@ def test_a_day_of_summer_time_is_as_long_as_any_other_in_utc(tmp_path: Path) -> 
 def test_times_without_a_zone_are_utc_and_that_is_told(tmp_path: Path) -> None:
     loads = read(csv_file(tmp_path, lines([row.replace("+00:00", "") for row in rows(8)])))
     assert loads.start == START
-    assert told(loads) == ["column time: 8 times have no zone; read as UTC"]
+    text = "column time: 8 times have no zone; read as UTC; with --zone they are clock times there"
+    assert told(loads) == [text]
     naive = pa.array([datetime(2026, 3, 1) + k * QUARTER for k in range(8)], pa.timestamp("ms"))  # noqa: DTZ001
     pyarrow.parquet.write_table(pa.table({"time": naive, "a": [1.0] * 8}), tmp_path / "naive")
-    assert told(read(tmp_path / "naive")) == ["column time: 8 times have no zone; read as UTC"]
+    assert told(read(tmp_path / "naive")) == [text]
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_clock_times_of_a_zone_are_those_moments_when_the_clocks_change_too(tmp_path: Path, parquet: bool) -> None:
+    first = datetime(2026, 10, 24, 22, tzinfo=UTC)  # midnight in Amsterdam, on the day of 25 hours
+    moments = [first + k * QUARTER for k in range(100)]
+    shown = [one.astimezone(AMSTERDAM).replace(tzinfo=None) for one in moments]
+    if parquet:
+        times = pa.array(shown, pa.timestamp("ms"))
+        pyarrow.parquet.write_table(pa.table({"time": times, "a": [float(k) for k in range(100)]}), tmp_path / "naive")
+        path = tmp_path / "naive"
+    else:
+        path = csv_file(tmp_path, lines([f"{one.isoformat()},{k}" for k, one in enumerate(shown)], "time,a"))
+    loads = read(path, AMSTERDAM)
+    assert (loads.start, loads.amps[:, 0].tolist()) == (first, list(range(100)))
+    assert told(loads) == [
+        "column time: 100 times have no zone; read as clock times of Europe/Amsterdam",
+        "column time: 8 times of an hour that comes twice; told apart by their order",
+    ]
+
+
+def test_in_the_hour_that_the_clocks_skip_there_is_no_row(tmp_path: Path) -> None:
+    shown = [datetime(2026, 3, 29, 1) + k * QUARTER for k in range(12)]  # noqa: DTZ001
+    loads = read(
+        csv_file(tmp_path, lines([f"{one.isoformat()},{k}" for k, one in enumerate(shown)], "time,a")), AMSTERDAM
+    )
+    assert loads.amps[:, 0].tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
+    assert told(loads)[1] == "row 6 and 3 more rows: show a time that the clocks skip; left out"
+    assert told(read(csv_file(tmp_path, lines(rows(8))), AMSTERDAM)) == [], "times with a zone say it themselves"
 
 
 def test_what_is_odd_is_told_and_does_no_harm(tmp_path: Path) -> None:
@@ -138,6 +170,10 @@ BROKEN = {
     "": "row 1: columns `time`, then one per series, separated by commas; it has nothing",
     "time;a;b\n": "row 1: columns `time`, then one per series, separated by commas; it has 'time;a;b' only",
     lines(rows(8), head="time,a,a"): "row 1: column 'a' stands there twice",
+    "time,a;b\n2026-03-01T00:00:00Z,12;17\n": "row 2, column a;b: '12;17' is not a number; columns are separated by "
+    "commas, and numbers have a point",
+    'time,a\n2026-03-01T00:00:00Z,"12,5"\n': "row 2, column a: '12,5' is not a number; columns are separated by "
+    "commas, and numbers have a point",
     "[" * 100_000: f"row 1: columns `time`, then one per series, separated by commas; it has '{'[' * 60}…' only",
     "time,cable,L1,L2,L3\n": "row 1: has a row per time and cable; a wide file is needed: a time, then a column of "
     "amperes per series, such as time,c1.L1,c1.L2,c1.L3",

@@ -261,6 +261,18 @@ def test_what_was_learned_while_the_clock_was_ahead_is_learned_anew(make: Make) 
     assert_same(area, same)
 
 
+def test_a_day_that_is_open_far_ahead_is_not_waited_for_when_who_opened_it_is_gone(make: Make) -> None:
+    area, same = history(make(), gaps=False), history(make(homes("c1")), ["c1"], gaps=False)
+    area.expect(NOW)
+    with area.store() as store:
+        for name in CABLES[1:]:
+            store.stand(name, latest_end=NOW + 30 * DAY)
+    area.expect(NOW + 30 * DAY)
+    area.office = same.office
+    assert_same_expectation(area, same)
+    assert_same(area, same)
+
+
 def test_the_history_of_what_is_not_forecast_makes_nothing_be_learned_anew(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from dso_area import DAY, HOUR, MONDAY, Area, homes, invented
+from dso_area import DAY, HOUR, MONDAY, Area, homes, invented, shared
 from gridroom.dso import learning, planning
 from gridroom.dso.cables import Cable, Node, Register
 from gridroom.dso.learning import Expectation
+from gridroom.dso.loads import load_of
 from gridroom.dso.rules import RiskClass
 from gridroom.dso.store import Store
 from gridroom.storage.columns import Ints
@@ -155,6 +156,56 @@ def test_a_cable_that_came_below_a_transformer_counts_on_top_of_what_that_expect
     area.close()
 
 
+@pytest.mark.parametrize("others", ["none ever", "none any more", "one"])
+def test_a_cable_counts_on_top_whatever_hung_below_its_transformer_before(others: str) -> None:
+    node, n = Node("T", "transformer", (45_000,) * 3), 14 * 24
+    first = [] if others == "none ever" else [homes("first", "T")]
+    area = Area([homes("new"), *first], [node])
+    for i, place in enumerate(("T", "new", *(one.id for one in first))):
+        area.measured(place, MONDAY, invented(n, seed=i))
+    now = MONDAY + n * HOUR
+    area.plan(now)
+    if others == "none any more":
+        first = []
+        area.office = replace(area.office, register=Register([homes("new")], [node]))
+        area.plan(now)
+    area.office = replace(area.office, register=Register([homes("new", "T"), *first], [node]))
+    expected, plans = area.expect(now), area.plan(now)
+    assert expected["T"].newcomers == frozenset({"new"})
+    room = 45_000 - expected["T"].bound - expected["new"].bound
+    offered = np.sum([plan.available for plan in plans.values()], axis=0)
+    assert (offered > 0).any()
+    assert (offered <= np.maximum(room, 0)).all()
+    area.close()
+
+
+def test_what_a_cable_used_elsewhere_is_not_subtracted_where_it_hangs_now() -> None:
+    n = 14 * 24
+    nodes = [Node("T1", "transformer", (60_000,) * 3), Node("T2", "transformer", (20_000,) * 3)]
+    area = Area([replace(shared("c"), parent="T1")], nodes)
+    area.measured("T1", MONDAY, invented(n, seed=1) + 9_000)
+    area.measured("T2", MONDAY, invented(n, seed=2))
+    area.measured("c", MONDAY, invented(n, seed=3) + 6_000)
+    area.reported("c", MONDAY, np.full((3, n), 6_000))
+    now = MONDAY + n * HOUR
+    before = area.expect(now)["T2"].bound
+    area.office = replace(area.office, register=Register([replace(shared("c"), parent="T2")], nodes))
+    area.expect(now)
+    with area.store() as store:
+        load = load_of(store, area.office, "T2", now - DAY, 24)
+        assert (load.load == load.measured).all()
+        assert load.learnable.all()
+        store.unlearn()
+    assert np.allclose(area.expect(now)["T2"].bound, before, rtol=0.05)
+    area.close()
+
+
+def test_without_cables_there_is_nothing_to_expect() -> None:
+    area = Area([], [Node("T", "transformer", (20_000,) * 3)])
+    assert (area.expect(MONDAY), area.plan(MONDAY)) == ({}, {})
+    area.close()
+
+
 def test_a_transformer_keeps_to_the_strictest_risk_below_it() -> None:
     classes = (RiskClass("hospital", 0.0001, "15min"),)
     found = []
@@ -205,9 +256,9 @@ def test_every_division_says_what_it_rests_on(street: Area) -> None:
         assert {name: one.issued for name, one in store.standings(["c1", "c2"]).items()} == {"c1": now, "c2": now}
     street.plan(now + timedelta(days=2))
     with street.store() as store:
-        records = [record for _, _, record in store.notes("division", "c1")]
-    assert [record["quality"] for record in records] == ["stale", "good"]
-    assert (records[0]["risk"], records[0]["criterion"]) == (0.001, "15min")
+        records = [note.record for note in store.notes("division", now) if note.cable == "c1"]
+    assert [record["quality"] for record in records] == ["good", "stale"]
+    assert (records[1]["risk"], records[1]["criterion"]) == (0.001, "15min")
 
 
 def test_a_publish_takes_as_many_statements_for_many_cables_as_for_few() -> None:

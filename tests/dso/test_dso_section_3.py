@@ -226,9 +226,9 @@ def test_a_later_report_replaces_the_earlier_of_its_unit_and_both_stay_in_the_au
         world.say("north", body)
         assert used(world) == expected
     with world.db.transact() as tx:
-        notes = [record["blocks"][0] for _, _, record in world.dso._store(tx).notes("usage", CABLE)]  # type: ignore[index]
-    assert [note["current_ca"][0] for note in reversed(notes)] == [1000, 600, 1200, None, 500]
-    assert [note["energy_wh"][0] for note in reversed(notes)] == ["460", None, None, "920", "230"]
+        notes = [note.record["blocks"][0] for note in world.dso._store(tx).notes("usage", MONDAY)]
+    assert [note["current_ca"][0] for note in notes] == [1000, 600, 1200, None, 500]
+    assert [note["energy_wh"][0] for note in notes] == ["460", None, None, "920", "230"]
 
 
 def test_reports_of_several_emsps_stand_beside_each_other(world: World) -> None:

@@ -413,12 +413,12 @@ def test_every_grant_and_division_is_explained(taught: World) -> None:
     taught.say("north", request(ask(3, MONDAY)))
     with taught.db.transact() as tx:
         store = taught.dso._store(tx)
-        (_, party, grant), *_ = store.notes("adjustment", CABLE)
-        (_, _, division), *_ = store.notes("division", CABLE)
-    assert party == "north"
-    assert grant["blocks"][0]["assigned_ca"] == [300, 300, 300]  # type: ignore[index]
-    assert division["weights"] == {"north": 10_000, "south": 5_000}
-    assert division["quality"] == "good"
+        (grant,) = store.notes("adjustment", MONDAY)
+        (division,) = store.notes("division", MONDAY)
+    assert (grant.party, grant.cable) == ("north", CABLE)
+    assert grant.record["blocks"][0]["assigned_ca"] == [300, 300, 300]
+    assert division.record["weights"] == {"north": 10_000, "south": 5_000}
+    assert division.record["quality"] == "good"
 
 
 @pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)  # where a new world takes no time
@@ -461,7 +461,7 @@ def test_a_later_report_replaces_the_earlier_and_both_stay_in_the_records(taught
     assert taught.dso.view(CABLE, MONDAY, 1).reported["north"].tolist() == [[400]] * 3
     assert taught.dso.view(CABLE, MONDAY, 1).load.tolist() == [[4600]] * 3
     with taught.db.transact() as tx:
-        assert len(taught.dso._store(tx).notes("usage", CABLE)) == 2
+        assert [note.cable for note in taught.dso._store(tx).notes("usage", MONDAY)] == [CABLE] * 2
 
 
 def test_more_than_the_allotment_is_not_subtracted(taught: World) -> None:
@@ -761,7 +761,7 @@ def test_what_is_old_is_forgotten(taught: World) -> None:
     view = taught.dso.view(CABLE, MONDAY, 96)
     assert (view.measured == NOT_MEASURED).all()
     with taught.db.transact() as tx:
-        assert taught.dso._store(tx).notes("division", CABLE) == []
+        assert list(taught.dso._store(tx).notes("division", MONDAY)) == []
 
 
 def test_nothing_about_a_cso_stays_for_ever(taught: World) -> None:

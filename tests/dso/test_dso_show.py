@@ -27,7 +27,7 @@ from gridroom.dso.screens.risk import DAYS, band, effective
 from gridroom.dso.screens.status import Status, percent
 from gridroom.security import pki
 from gridroom.timegrid import QUARTER, floor
-from offices_online import free_ports
+from ports import free_ports
 from terminals import Terminal, until
 from terminals import gridroom as process
 

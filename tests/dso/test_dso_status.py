@@ -13,19 +13,19 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dso_office import CABLE, MONDAY, QUARTER, World, cable
+from dso_office import CABLE, MONDAY, QUARTER, World, ask, cable, request
 from gridroom.dso import register
 from gridroom.dso.cables import Cable, Contract, Node, Register
-from gridroom.dso.readings.measurements import Reading
-from gridroom.dso.rules import Criterion
-from gridroom.dso.screens.overview import REPLACED, lines, look
+from gridroom.dso.readings.measurements import Reading, Reason
+from gridroom.dso.rules import Criterion, Office, Rules
+from gridroom.dso.screens.overview import adjusted, lines, look
 from gridroom.dso.screens.risk import DAYS, band, effective, judge, realised
 from gridroom.dso.screens.status import Level, Sign, Status
 from gridroom.dso.store import Store
 from gridroom.dso.tables import PLANS, READING_COUNTS, USAGES
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.storage.letters import OUTBOX
-from gridroom.storage.outbox import Outbox
+from gridroom.storage.outbox import REPLACED, Outbox
 
 MIGRATIONS = "gridroom.dso.migrations"
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -82,7 +82,8 @@ def happened(world: World, available_a: float, load_a: np.ndarray[Any, Any], sta
 
 
 def test_before_anything_was_published_that_is_alarming(world: World) -> None:
-    assert alarms(world) == ["nothing was published yet; start it with `gridroom dso run`", "none: cable-1"]
+    told = "nothing was published yet; start it with `gridroom dso run`, or see its log"
+    assert alarms(world) == [told, "none: cable-1"]
     assert status(world).age is None
 
 
@@ -91,7 +92,7 @@ def test_while_a_long_history_is_learned_the_status_tells_how_far(world: World) 
         Store(tx, QUARTER).stand(CABLE, learned_until=MONDAY - timedelta(days=7))
     assert alarms(world) == [
         "nothing was published yet; a long history is learned first, so far until 2025-12-29 00:00 UTC; "
-        "see that `gridroom dso run` runs"
+        "see that `gridroom dso run` runs, or see its log"
     ]
 
 
@@ -110,7 +111,7 @@ def test_a_dso_that_works_has_nothing_alarming(world: World) -> None:
     ("late", "told"),
     [
         (timedelta(minutes=29), []),
-        (timedelta(minutes=31), ["the last one is 31 min old; see that `gridroom dso run` runs"]),
+        (timedelta(minutes=31), ["the last one is 31 min old; see that `gridroom dso run` runs, or see its log"]),
         (timedelta(hours=-2), ["the last one lies ahead of the clock; see that the clock is right"]),
     ],
 )
@@ -143,6 +144,30 @@ def test_when_a_reading_is_missed_is_for_the_operator_to_say(world: World) -> No
     assert [sign.text for sign in late.signs if sign.where == "readings"] == [
         "none of the last 36 h 0 min: cable-1; look at the meter and its connection"
     ]
+
+
+@pytest.mark.parametrize(("minutes", "braked"), [(14, True), (16, False)])
+def test_a_cable_whose_readings_come_too_late_to_brake_on_is_named(world: World, minutes: int, braked: bool) -> None:
+    publish(world)
+    world.clock.time = MONDAY + QUARTER + timedelta(minutes=minutes)
+    world.dso.record_readings([Reading(CABLE, MONDAY, 900, (25_000, 5_000, 5_000))])
+    asyncio.run(world.dso.watch(world.clock.now()))
+    late = "the newest reading came more than 15 min after its end, too late to brake on: cable-1"
+    assert signs(world, "brakes") == [
+        Sign(Level.ALARM, "brakes", "overload measured, capacity taken back: cable-1")
+        if braked
+        else Sign(Level.NOTICE, "brakes", late)
+    ]
+
+
+def test_a_transformer_without_a_limit_has_no_brake_to_miss(new_database: Callable[[str], str]) -> None:
+    world = World(new_database(MIGRATIONS), cables=[HOMES_ONLY])
+    with world.db.transact() as tx:
+        register.write(tx, register.entries_of([HOMES_ONLY], [Node("T1", "transformer")]))
+        Store(tx, QUARTER).stand("T1", latest_end=MONDAY - 2 * QUARTER, latest=(1, 1, 1))
+    world.restart()
+    assert signs(world, "brakes") == []
+    world.close()
 
 
 def test_a_cso_that_reports_no_use_is_named_with_its_cables(new_database: Callable[[str], str]) -> None:
@@ -286,7 +311,7 @@ def test_a_brake_is_told_until_the_last_of_it_is_released(world: World) -> None:
 
 
 def test_alarms_come_before_notices() -> None:
-    mixed = Status("dso", MONDAY, QUARTER, qualities={"cold": ("a",), "none": ("b",)}, counts={"gap": {"a": 3}})
+    mixed = Status("dso", MONDAY, QUARTER, qualities={"cold": ("a",), "none": ("b",)}, counts={Reason.GAP: {"a": 3}})
     levels = [sign.level for sign in mixed.signs]
     assert levels == sorted(levels)
     assert set(levels) == {Level.ALARM, Level.NOTICE}
@@ -307,6 +332,16 @@ def test_what_is_odd_about_readings_is_counted_and_told_unless_it_is_harmless(wo
         (Level.NOTICE, "gap: 42 in 28 days, of cable-1"),
         (Level.NOTICE, "stuck: 1 in 28 days, of unknown ids"),
     ]
+
+
+def test_of_gaps_that_were_filled_nothing_is_told(world: World) -> None:
+    publish(world)
+    world.clock.time += 2 * QUARTER
+    for start in (MONDAY + QUARTER, MONDAY):
+        world.dso.record_readings([Reading(CABLE, start, 900, (4_000, 4_000, 4_000))])
+    with world.db.transact() as tx:
+        assert list(tx.scalars(sa.select(READING_COUNTS.c.count).where(READING_COUNTS.c.reason == "gap"))) == [0]
+    assert status(world).counts == {Reason.DISORDERED: {CABLE: 1}}
 
 
 def test_what_does_not_fit_in_the_register_is_a_notice(world: World) -> None:
@@ -348,6 +383,45 @@ def test_a_cable_tells_what_it_offers_while_a_plan_is_in_force(world: World) -> 
     assert (line().quality, line().latest_end) == ("good", MONDAY)
     world.clock.time += timedelta(hours=1)
     assert (line().quality, line().offered_a) == ("none", None)
+
+
+def test_a_cable_without_contracts_offers_nobody_anything(new_database: Callable[[str], str]) -> None:
+    ended = Cable("c2", (10_000,) * 3, (Contract("north", 0),))
+    world = World(new_database(MIGRATIONS), cables=[Cable(CABLE, (20_000,) * 3), ended])
+    world.history(14)
+    publish(world)
+    with world.db.transact() as tx:
+        alone, gone = lines(Store(tx, QUARTER), Office(Register([Cable(CABLE, (20_000,) * 3), ended]), Rules()), MONDAY)
+    assert (alone.quality, alone.offered_a, gone.offered_a) == ("good", None, None)
+    world.close()
+
+
+@pytest.mark.parametrize("low_a", [None, 20.0])
+def test_what_csos_gave_back_and_were_granted_explains_the_backup(world: World, low_a: float | None) -> None:
+    publish(world)
+    world.say("north", request(ask(-30, MONDAY + QUARTER, 2)))
+    world.say("south", request(ask(6, MONDAY + QUARTER)))
+    if low_a is not None:  # a brake leaves less than was given back
+        with world.db.transact() as tx:
+            low = (round(low_a * 100),) * 3
+            Store(tx, QUARTER).stand(CABLE, braked_at=MONDAY, brake=low)
+        publish(world)
+    with world.db.transact() as tx:
+        store, found = Store(tx, QUARTER), world.dso.view(CABLE, MONDAY, 8)
+        changes = adjusted(store, world.dso.office.register[CABLE], MONDAY, 8)
+        reserve = store.read(PLANS, (CABLE,), MONDAY, 8)["reserve"]
+    if low_a is None:
+        assert changes["north"][0].tolist() == [0, -3_000, -3_000, 0, 0, 0, 0, 0]
+        assert changes["south"][0].tolist() == [0, 600, 0, 0, 0, 0, 0, 0]
+    left = found.pool - reserve + changes["north"] + changes["south"]
+    assert 0 <= left.min() <= left.max() <= 2, "backup = set aside + given back - granted, but for rounding"
+
+
+def test_of_a_past_block_that_was_divided_by_other_contracts_nothing_is_explained(world: World) -> None:
+    publish(world)
+    other = Cable(CABLE, (20_000,) * 3, (Contract("north", 10_000), Contract("south", 10_000)))
+    with world.db.transact() as tx:
+        assert (adjusted(Store(tx, QUARTER), other, MONDAY, 4)["north"] == UNKNOWN).all()
 
 
 # -- realised risk -----------------------------------------------------------------------------------------------------

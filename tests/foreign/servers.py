@@ -11,7 +11,7 @@ from pathlib import Path
 from foreign.programs import HERE, present
 from gridroom.oscp.v10 import wsdl
 from gridroom.security import tls
-from offices_online import free_ports
+from ports import free_ports
 
 SECONDS = 20
 

@@ -430,6 +430,9 @@ async def test_readings_that_cannot_be_kept_are_told_one_by_one(offices: Online)
             assert answer.status_code == 400, data
             assert len(answer.text.splitlines()) == 1
         assert (await offices.post("meter-1", offices.meter_url, bytes(9_000_000), "text/csv")).status_code == 413
+        for wide in (b"," * 8_000_000, b"time," + b",".join(b"c%d.L1" % i for i in range(4_000))):
+            answer = await offices.post("meter-1", offices.meter_url, wide, "text/csv")
+            assert (answer.status_code, "3000 columns" in answer.text) == (400, True)
     answer = await offices.post("meter-1", offices.meter_url, readings(reading(l1=1e12)), "application/json")
     assert answer.status_code == 422
     assert "states no possible current" in answer.json()["findings"][0]  # its block is flagged

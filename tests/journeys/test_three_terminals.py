@@ -32,7 +32,7 @@ from gridroom.storage.database import Database
 from gridroom.storage.letters import OUTBOX
 from gridroom.storage.outbox import Outbox
 from gridroom.timegrid import QUARTER, floor
-from offices_online import free_ports
+from ports import free_ports
 from terminals import Terminal, gridroom, until
 
 CABLE = "cable-1"

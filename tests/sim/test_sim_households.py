@@ -105,6 +105,9 @@ def test_bad_loads_name_the_file_the_line_and_the_column(tmp_path: Path, head: s
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SimError, match="cannot be read"):
         read_loads(tmp_path / "none.csv")
+    (tmp_path / "x.xlsx").write_bytes(b"PK\x03\x04\xc7")
+    with pytest.raises(SimError, match=r"x\.xlsx: looks like a spreadsheet: save it as CSV"):
+        read_loads(tmp_path / "x.xlsx")
     (tmp_path / "x.parquet").write_text("no parquet")
     with pytest.raises(SimError, match=r"x\.parquet"):
         read_loads(tmp_path / "x.parquet")

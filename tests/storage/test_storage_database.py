@@ -2,7 +2,15 @@
 
 import os
 import re
+import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Timer
@@ -189,6 +197,228 @@ def test_who_only_looks_waits_for_nobody_and_changes_nothing(package: Path, data
         assert view.execute(sa.text("select * from things")).all() == [(7,)]
     looking.close()
     writing.close()
+
+
+# -- who looks leaves nothing that is in the way of who runs -----------------------------------------------------------
+
+
+def beside(file: Path) -> list[str]:
+    """What is in the folder of a database."""
+    return sorted(one.name for one in file.parent.iterdir())
+
+
+def as_another(user: int, group: int, act: Callable[[], object]) -> str:
+    """Do something in a process of another user; gives what it told."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(group)
+            os.setuid(user)
+            told = str(act())
+        except BaseException as error:
+            told = f"{type(error).__name__}: {error}"
+        os.write(writing, told.encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as stream:
+        return stream.read()
+
+
+@pytest.fixture
+def shared(package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A database of user 61001 that its group 61010 may read, with one row, where every user may go."""
+    public = Path(tempfile.mkdtemp(prefix="gridroom-look-"))
+    public.chmod(0o755)
+    shutil.copytree(package, public / package.name)
+    monkeypatch.syspath_prepend(public)
+    folder = public / "office"
+    folder.mkdir()
+    file = folder / "things.db"
+    with closing(database.open(f"sqlite:///{file}", package.name)) as db, db.transact() as tx:
+        tx.execute(sa.text("INSERT INTO things VALUES (7)"))
+    for one in (folder, file):
+        os.chown(one, 61001, 61010)
+    folder.chmod(0o2750)
+    file.chmod(0o640)
+    yield file
+    shutil.rmtree(public)
+
+
+def rows(file: Path, package: Path) -> list[int]:
+    with closing(database.look(f"sqlite:///{file}", package.name)) as db, db.transact() as tx:
+        return list(tx.scalars(sa.text("SELECT number FROM things ORDER BY number")))
+
+
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+
+
+def test_a_look_at_a_file_that_may_not_be_written_makes_none_beside_it(package: Path, tmp_path: Path) -> None:
+    file = tmp_path / "office" / "things.db"
+    file.parent.mkdir()
+    database.open(f"sqlite:///{file}", package.name).close()
+    file.chmod(0o440)
+    with pytest.raises(database.DatabaseError, match=r"things\.db: nobody has it open, so only its owner \(.+\) may"):
+        rows(file, package)
+    assert beside(file) == ["things.db"]
+    file.chmod(0o600)
+    with closing(database.open(f"sqlite:///{file}", package.name)) as db, db.transact() as tx:
+        tx.execute(sa.text("INSERT INTO things VALUES (8)"))
+    assert rows(file, package) == [8]
+    assert beside(file) == ["things.db"]
+
+
+def test_who_looks_at_a_copy_changes_nothing_of_it(package: Path, tmp_path: Path) -> None:
+    file = tmp_path / "office" / "things.db"
+    file.parent.mkdir()
+    with closing(database.open(f"sqlite:///{tmp_path}/things.db", package.name)) as db, db.transact() as tx:
+        tx.execute(sa.text("INSERT INTO things VALUES (7)"))
+    with closing(sqlite3.connect(tmp_path / "things.db")) as made:
+        made.execute(f"VACUUM INTO '{file}'")
+    before = file.read_bytes()
+    for mode in (0o600, 0o440):
+        file.chmod(mode)
+        assert rows(file, package) == [7]
+        assert beside(file) == ["things.db"]
+        assert file.read_bytes() == before
+
+
+@ROOT
+def test_another_user_looks_while_the_office_runs_and_leaves_it_alone(package: Path, shared: Path) -> None:
+    def look() -> str:
+        return as_another(61002, 61010, lambda: rows(shared, package))
+
+    with closing(database.open(f"sqlite:///{shared}", package.name)) as db:
+        assert look() == "[7]"
+        with db.transact() as tx:
+            tx.execute(sa.text("INSERT INTO things VALUES (8)"))
+            assert look() == "[7]"
+        assert look() == "[7, 8]"
+        modes = {file.name: (file.stat().st_mode & 0o777, file.stat().st_uid) for file in shared.parent.iterdir()}
+        assert modes == dict.fromkeys(("things.db", "things.db-shm", "things.db-wal"), (0o640, 61001))
+        with db.transact() as tx:
+            tx.execute(sa.text("INSERT INTO things VALUES (9)"))
+    assert as_another(61001, 61010, lambda: rows(shared, package)) == "[7, 8, 9]"
+
+
+@ROOT
+@pytest.mark.parametrize("mode", [0o2750, 0o2770])
+def test_another_user_is_told_when_it_may_look_and_makes_nothing(package: Path, shared: Path, mode: int) -> None:
+    shared.parent.chmod(mode)  # where others of the group may write the folder, they could leave what is theirs
+    shared.chmod(0o660)
+    told = as_another(61002, 61010, lambda: rows(shared, package))
+    assert told.endswith(
+        "things.db: nobody has it open, so only its owner (61001) may look, where the file and its folder may be "
+        "written: look as 61001, or while it is run"
+    )
+    assert beside(shared) == ["things.db"]
+
+
+@ROOT
+def test_another_user_looks_at_what_an_office_left_that_was_killed(package: Path, shared: Path) -> None:
+    with closing(database.open(f"sqlite:///{shared}", package.name)) as db:
+        with db.transact() as tx:
+            tx.execute(sa.text("INSERT INTO things VALUES (8)"))
+        left = {file.name: file.read_bytes() for file in shared.parent.iterdir()}
+    for name, data in left.items():
+        (shared.parent / name).write_bytes(data)
+        (shared.parent / name).chmod(0o640)
+        os.chown(shared.parent / name, 61001, 61010)
+    assert as_another(61002, 61010, lambda: rows(shared, package)) == "[7, 8]"
+    assert {file.name: file.read_bytes() for file in shared.parent.iterdir() if "shm" not in file.name} == {
+        name: data for name, data in left.items() if "shm" not in name
+    }
+    assert as_another(61001, 61010, lambda: rows(shared, package)) == "[7, 8]"
+
+
+@ROOT
+def test_who_may_not_open_a_database_is_told_in_a_line(package: Path, shared: Path) -> None:
+    shared.chmod(0o600)
+    told = as_another(61002, 61010, lambda: rows(shared, package))
+    assert "things.db: its folder is not there, or this user may not open it, or -wal and -shm beside it" in told
+
+    def write() -> None:
+        with closing(database.open(f"sqlite:///{shared}", package.name)) as db, db.transact() as tx:
+            tx.execute(sa.text("INSERT INTO things VALUES (8)"))
+
+    shared.chmod(0o640)
+    assert "this user may not write it, its folder, or -wal and -shm beside it" in as_another(61002, 61010, write)
+
+
+@ROOT
+def test_what_root_makes_beside_a_database_is_its_owners(package: Path, shared: Path) -> None:
+    with closing(database.open(f"sqlite:///{shared}", package.name, alone=True)):
+        assert {file.stat().st_uid for file in shared.parent.iterdir()} == {61001}
+    told = as_another(61001, 61010, lambda: database.open(f"sqlite:///{shared}", package.name, alone=True).close())
+    assert told == "None"
+
+
+# -- one office on a database ------------------------------------------------------------------------------------------
+
+RUNNING = """
+import sys, time
+from gridroom.storage import database
+sys.path.insert(0, sys.argv[3])
+db = database.open(sys.argv[1], sys.argv[2], alone=True)
+print("runs", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_second_office_is_refused_while_others_read_and_write(package: Path, database_url: str) -> None:
+    with closing(database.open(database_url, package.name, alone=True)):
+        name = re.escape(shown(parse(database_url)))
+        with pytest.raises(database.DatabaseError, match=f"^{name}: an office runs on it already: end that one first"):
+            database.open(database_url, package.name, alone=True)
+        with closing(database.open(database_url, package.name)) as beside, beside.transact() as tx:
+            tx.execute(sa.text("insert into things values (7)"))
+        with closing(database.look(database_url, package.name)) as looking, looking.transact() as tx:
+            assert tx.scalar(sa.text("select number from things")) == 7
+    database.open(database_url, package.name, alone=True).close()
+
+
+def test_an_office_that_was_killed_lets_the_next_one_run(package: Path, database_url: str) -> None:
+    words = [sys.executable, "-c", RUNNING, database_url, package.name, str(package.parent)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "runs\n"
+        with pytest.raises(database.DatabaseError, match="an office runs on it already"):
+            database.open(database_url, package.name, alone=True)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    begin = time.monotonic()
+    database.open(database_url, package.name, alone=True).close()
+    assert time.monotonic() - begin < 3
+
+
+def test_an_office_that_could_not_be_opened_does_not_keep_the_next_one_out(package: Path, database_url: str) -> None:
+    (package / "v0002_second.py").write_text(SECOND.replace("op.add_column", "op.no_such_thing"))
+    with pytest.raises(AttributeError):
+        database.open(database_url, package.name, alone=True)
+    (package / "v0002_second.py").write_text(SECOND)
+    database.open(database_url, package.name, alone=True).close()
+
+
+def test_offices_in_memory_are_never_the_same(package: Path) -> None:
+    with closing(database.open(database.MEMORY, package.name, alone=True)):
+        database.open(database.MEMORY, package.name, alone=True).close()
+
+
+def test_a_full_disk_is_told_with_what_to_do_and_stores_nothing(package: Path, tmp_path: Path) -> None:
+    with closing(database.open(f"sqlite:///{tmp_path}/things.db", package.name)) as db:
+
+        def fill() -> None:
+            with db.transact() as tx:
+                tx.execute(sa.text("PRAGMA max_page_count = 1"))
+                for number in range(10_000):
+                    tx.execute(sa.text("INSERT INTO things VALUES (:n)"), {"n": number})
+
+        with pytest.raises(database.DatabaseError, match=r"things\.db: the disk is full: make room \(database or disk"):
+            fill()
+        with db.transact() as tx:
+            assert tx.scalar(sa.text("select count(*) from things")) == 0
 
 
 def test_what_raises_leaves_nothing_behind(package: Path, database_url: str) -> None:

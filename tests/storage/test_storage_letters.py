@@ -29,7 +29,7 @@ from gridroom.oscp.v10.messages import (
     UpdateCableCapacityForecastResponse,
     ValueType,
 )
-from gridroom.oscp.v10.peer import Incoming, Letter, Peer, Reply, letter
+from gridroom.oscp.v10.peer import CERTIFICATE_REFUSED, Incoming, Letter, Peer, Reply, letter
 from gridroom.storage import database, inbox
 from gridroom.storage.database import Database
 from gridroom.storage.outbox import Courier, Outbox, Tally
@@ -197,6 +197,29 @@ def test_the_pause_after_a_try_begins_when_it_failed(db: Database, ids: Callable
     asyncio.run(Courier(db, {"cso": TO_CSO}, slow, lambda *_: None, clock=lambda: time[0]).flush(NOW))
     with db.transact() as tx:
         assert [one.not_before for one in Outbox(tx).waiting()] == [NOW + 90 * SECOND]
+
+
+@pytest.mark.parametrize(
+    ("said", "whose"),
+    [
+        ("ConnectError [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed", "that of cso, by us"),
+        ("ReadError [SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca", "ours, by cso"),
+        ("ReadError [SSL: TLSV13_ALERT_CERTIFICATE_REQUIRED] tlsv13 alert certificate required", "ours, by cso"),
+    ],
+)
+def test_of_a_refused_certificate_it_is_told_whose_and_by_whom(
+    db: Database, ids: Callable[[], str], said: str, whose: str
+) -> None:
+    async def refused(_url: str, _data: bytes, _kind: str) -> tuple[int | None, bytes, float | None]:
+        return CERTIFICATE_REFUSED, said.encode(), None
+
+    put(db, beat(ids))
+    with capture_logs() as logs:
+        asyncio.run(Courier(db, {"cso": TO_CSO}, refused, lambda *_: None).flush(NOW))
+    told = f"certificate refused: {whose} ({said})"
+    assert [(line["event"], line["reason"]) for line in logs] == [("letter given up", told)]
+    with db.transact() as tx:
+        assert [why for _, _, why, _ in Outbox(tx).abandoned()] == [told]
 
 
 def test_a_failed_result_counts_as_refused_and_is_not_sent_again(

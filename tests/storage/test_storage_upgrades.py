@@ -156,7 +156,8 @@ def test_a_dso_keeps_what_it_knew_and_use_counts_as_the_current_that_was_stated(
         assert store.read(ALLOTMENTS, ("cable-1", "cso"), DAY, 24)["allotment"].ravel().tolist() == list(range(72))
         assert store.holdings(("cable-1",), NOON, 2)["cable-1", "cso"].most.tolist() == [[0, 1], [24, 25], [48, 49]]
         assert store.moment("dated cso") == NOON
-        assert store.notes("grant", "cable-1") == [(NOON, "cso", {"asked": 5})]
+        (note,) = store.notes("grant", NOON)
+        assert (note.at, note.party, note.cable, note.record) == (NOON, "cso", "cable-1", {"asked": 5})
         assert (store.standing("cable-1").issued, store.standing("cable-1").latest) == (NOON, (1, 2, 3))
     db.close()
 

@@ -35,7 +35,11 @@ def run(
         str, typer.Option(help="Series that begin with the test, by comma (* allowed): their first week is judged.")
     ] = "",
     zone: Annotated[
-        str, typer.Option(help="Time zone that people live by; the Dutch one, or UTC if the loads do not follow it.")
+        str,
+        typer.Option(
+            help="Time zone that people live by, and whose clock times without a zone are. Without it "
+            "such times are UTC, and people live by the Dutch one, or UTC if the loads do not follow it."
+        ),
     ] = "",
     holidays: Annotated[
         str | None, typer.Option(help="Country of the public holidays; empty for none; NL in the Dutch zone.")
@@ -48,7 +52,7 @@ def run(
     from gridroom.dso.backtest import engine, reading
     from gridroom.dso.backtest.baselines import baselines as plain
     from gridroom.dso.backtest.errors import BacktestError
-    from gridroom.dso.backtest.prepare import Choices, prepare
+    from gridroom.dso.backtest.prepare import Choices, prepare, zone_named
     from gridroom.dso.backtest.report import backtest
 
     names = tuple(filter(None, map(str.strip, new.split(","))))
@@ -56,20 +60,27 @@ def run(
     try:
         if unwritable := _unwritable(to_json, plot):
             raise BacktestError(unwritable)
-        trial = prepare(reading.read(loads), choices)
+        trial = prepare(reading.read(loads, zone_named(zone)), choices)
         with _bars() as bar:
             report = backtest(trial, engine.make, plain() if baselines else {}, bar)
-        _show(report)
         if to_json:
             to_json.write_text(json.dumps(report.as_json(), indent=1) + "\n")
-        if plot:
-            from gridroom.dso.backtest import draw
-
-            for path in draw.draw_all(report, plot):
-                typer.echo(f"picture: {path}")
+        pictures = _draw(report, plot) if plot else []
     except (BacktestError, OSError) as error:
         typer.echo(f"gridroom: {words(error)}", err=True)
         raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        typer.echo("gridroom: stopped before the end: there are no results", err=True)
+        raise typer.Exit(130) from None
+    _show(report)  # last: who reads it may go away, as `head` does
+    for path in pictures:
+        typer.echo(f"picture: {path}")
+
+
+def _draw(report: "Report", folder: Path) -> list[Path]:
+    from gridroom.dso.backtest import draw
+
+    return list(draw.draw_all(report, folder))
 
 
 def _unwritable(to_json: Path | None, plot: Path | None) -> str:

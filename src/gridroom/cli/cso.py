@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from gridroom.cli.folders import Folder, Lockstep, Pki, Start, clock, resume
+from gridroom.cli.folders import Folder, Lockstep, Pki, Start, clock, free, resume, there
 from gridroom.cli.shell import live, plainly
 
 app = typer.Typer(no_args_is_help=True, help="The charge station operator's back office.")
@@ -16,6 +16,7 @@ def init(folder: Folder, pki: Pki) -> None:
     from gridroom.cso import setup
 
     with plainly():
+        free(folder, "cso")
         typer.echo(f"configuration: {setup.init(folder, pki)}")
 
 
@@ -24,6 +25,7 @@ def run(folder: Folder, lockstep: Lockstep = None, start: Start = None) -> None:
     """Run the CSO of a folder."""
     from gridroom.cso import app as cso
 
+    there(folder, "cso")
     live(cso.run(folder, clock(lockstep, start)))
 
 
@@ -33,4 +35,5 @@ def resume_dso(folder: Folder, party: Annotated[str, typer.Argument(help="The DS
     from gridroom.cso import app as cso
 
     with plainly():
+        there(folder, "cso")
         resume(cso.open_database(cso.load(folder)), party)

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import typer
 from typer.core import TyperCommand
 
-from gridroom.cli.folders import Folder, Lockstep, Pki, Start, clock, resume
+from gridroom.cli.folders import Folder, Lockstep, Pki, Start, clock, free, resume, there
 from gridroom.cli.shell import live, plainly, refuse
 from gridroom.clock import WallClock
 
@@ -51,6 +51,7 @@ def init(folder: Folder, pki: Pki) -> None:
     from gridroom.dso import setup
 
     with plainly():
+        free(folder, "dso")
         typer.echo(f"configuration: {setup.init(folder, pki)}")
 
 
@@ -59,7 +60,7 @@ def run(folder: Folder, lockstep: Lockstep = None, start: Start = None) -> None:
     """Run the DSO of a folder."""
     from gridroom.dso import app as dso
 
-    _there(folder)
+    there(folder, "dso")
     live(dso.run(folder, clock(lockstep, start)))
 
 
@@ -177,7 +178,7 @@ def import_files(
     now = start and start.replace(tzinfo=UTC)
     wrong = False
     with plainly():
-        _there(folder)
+        there(folder, "dso")
         home.load(folder)  # a folder that is none is told before a file that is none
         for file in files:
             with file.open("rb") as stream:
@@ -204,7 +205,7 @@ def resume_cso(folder: Folder, party: Annotated[str, typer.Argument(help="The CS
     from gridroom.dso import folder as home
 
     with plainly():
-        _there(folder)
+        there(folder, "dso")
         resume(home.open_database(home.load(folder)), party)
 
 
@@ -223,21 +224,13 @@ def _measurements(folder: Path, file: Path, zone: str | None, now: datetime | No
     return bool(received.refused)
 
 
-def _there(folder: Path) -> None:
-    """Refuse a folder in which there is no DSO."""
-    from gridroom.dso.config import FILE
-
-    if not (folder / FILE).exists():
-        refuse(f"{folder / FILE}: No such file or directory; `gridroom dso init {folder} --pki PKI` makes a new DSO")
-
-
 @contextmanager
 def _opened(folder: Path, now: datetime) -> Iterator[tuple["DsoConfig", "Database", "Furnished"]]:
     """The configuration of a folder, its database as it is, and what the register makes of both."""
     from gridroom.dso import folder as home
     from gridroom.dso.office import furnish
 
-    _there(folder)
+    there(folder, "dso")
     config = home.load(folder)
     with closing(home.look_at_database(config)) as db:
         with db.transact() as tx:

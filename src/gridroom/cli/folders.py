@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridroom.cli.shell import refuse
 from gridroom.clock import Clock, WallClock
 
 if TYPE_CHECKING:
     from gridroom.storage.database import Database
+
+OFFICES = {"dso": "dso.toml", "cso": "cso.toml"}
+"""By whom a folder is told apart: each office has a file of its own."""
 
 Folder = Annotated[Path, typer.Argument(help="Its folder.")]
 Pki = Annotated[Path, typer.Option("--pki", help="Folder of the authority, made by `gridroom pki init`.")]
@@ -21,10 +25,33 @@ Start = Annotated[datetime | None, typer.Option(hidden=True, help="First moment 
 def clock(lockstep: Path | None, start: datetime | None) -> Clock:
     """The clock that an actor lives on: that of the wall, or the street's."""
     if lockstep is None or start is None:
-        return WallClock()
+        from gridroom.storage.database import DatabaseError
+
+        return WallClock(DatabaseError)
     from gridroom.sim.clock import LockstepClock
 
     return LockstepClock(lockstep, start.replace(tzinfo=UTC))
+
+
+def there(folder: Path, office: str) -> None:
+    """Refuse a folder in which an office is not, and say what to do."""
+    file, name = folder / OFFICES[office], office.upper()
+    if file.exists():
+        return
+    if folder.is_file():
+        refuse(f"{folder} is a file: the folder of the {name} comes first, then what else there is")
+    free(folder, office)
+    refuse(f"{file}: No such file or directory; `gridroom {office} init {folder} --pki PKI` makes a new {name}")
+
+
+def free(folder: Path, office: str) -> None:
+    """Refuse a folder in which another office is."""
+    for other, name in OFFICES.items():
+        if other != office and (folder / name).exists():
+            refuse(
+                f"{folder} is the folder of a {other.upper()} ({name}): name that of the {office.upper()}; "
+                "each has a folder of its own"
+            )
 
 
 def resume(db: "Database", party: str) -> None:

@@ -23,9 +23,9 @@ from gridroom.oscp.io.server import Started, serve
 from gridroom.oscp.v10.letters import Letter
 from gridroom.oscp.v10.messages import Envelope
 from gridroom.oscp.v10.peer import Reply
-from gridroom.security import tls
+from gridroom.security import speaker, tls
 from gridroom.storage import address, database, inbox
-from gridroom.storage.database import Database
+from gridroom.storage.database import Database, DatabaseError
 from gridroom.storage.desk import Desk
 from gridroom.storage.outbox import Courier, Outbox, Post, Tally
 from gridroom.storage.statistics import statistics
@@ -190,6 +190,8 @@ class Cso:
             self._wake.clear()
             try:
                 await self.plan(self._clock.now())
+            except DatabaseError as error:
+                log.error("planning failed, it comes again at its next time", reason=str(error))
             except Exception:
                 log.exception("planning failed, it comes again at its next time")
 
@@ -208,13 +210,13 @@ class Cso:
             self._answered = True
 
 
-def open_database(config: CsoConfig) -> Database:
-    """The configured database at its latest migration.
+def open_database(config: CsoConfig, *, alone: bool = False) -> Database:
+    """The configured database at its latest migration; opened alone by the one CSO that runs on it.
 
     Raises:
         DatabaseError: It cannot be used.
     """
-    return database.open(address.url(config.database), MIGRATIONS)
+    return database.open(address.url(config.database), MIGRATIONS, alone=alone)
 
 
 async def run(folder: Path, clock: Clock | None = None) -> None:
@@ -222,13 +224,15 @@ async def run(folder: Path, clock: Clock | None = None) -> None:
 
     Raises:
         ConfigError: The configuration cannot be used.
-        PkiError: A certificate is missing.
-        DatabaseError: The database cannot be used.
+        PkiError: A certificate is missing, or ours speaks for somebody else.
+        DatabaseError: The database cannot be used, or another CSO runs on it.
     """
     config = load(folder)
-    time: Clock = WallClock() if clock is None else clock
-    db = open_database(config)
-    client = OscpClient(tls.client_context(Path(config.cert), Path(config.key), Path(config.ca)))
+    time: Clock = WallClock(DatabaseError) if clock is None else clock
+    speaker.check(config.party, Path(config.cert))
+    own = tls.client_context(Path(config.cert), Path(config.key), Path(config.ca))
+    db = open_database(config, alone=True)
+    client = OscpClient(own)
     cso = Cso(config, db, client.post, lambda: str(uuid4()), time, Csms(time.now))
     reacting: asyncio.Task[None] | None = None
     try:

@@ -31,14 +31,14 @@ from gridroom.oscp.v10 import wsdl
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.messages import DSO_NAMESPACE, Envelope, Response
 from gridroom.oscp.v10.peer import Incoming, Letter, Reply, refuse_stranger
-from gridroom.security import tls
+from gridroom.security import speaker, tls
 from gridroom.storage import inbox
 from gridroom.storage.columns import Ints
-from gridroom.storage.database import Database
+from gridroom.storage.database import Database, DatabaseError
 from gridroom.storage.desk import Desk
 from gridroom.storage.outbox import Courier, Outbox, Post, Tally
 from gridroom.storage.statistics import statistics
-from gridroom.timegrid import floor
+from gridroom.timegrid import DAY, floor
 
 log = structlog.get_logger()
 
@@ -155,9 +155,9 @@ class Dso:
             "heartbeat": Duty(self.office.rules.heartbeat_every, self.beat, WATCH_AFTER),
             "watch": Duty(WATCH_EVERY, self.watch, WATCH_AFTER),
             "post": Duty(POST_EVERY, self.post),
-            "prune": Duty(timedelta(days=1), self.prune),
-            "statistics": Duty(timedelta(days=1), self._tell_statistics),
-            "view": Duty(timedelta(days=1), self._tell_view),
+            "prune": Duty(DAY, self.prune),
+            "statistics": Duty(DAY, self._tell_statistics),
+            "view": Duty(DAY, self._tell_view),
         }
 
     async def publish(self, now: datetime) -> dict[str, object]:
@@ -368,14 +368,16 @@ async def run(folder: Path, clock: Clock | None = None) -> None:
 
     Raises:
         ConfigError: The configuration cannot be used.
-        PkiError: A certificate is missing.
-        DatabaseError: The database cannot be used.
+        PkiError: A certificate is missing, or ours speaks for somebody else.
+        DatabaseError: The database cannot be used, or another DSO runs on it.
     """
     config = load(folder)
-    time: Clock = WallClock() if clock is None else clock
-    db = open_database(config)
+    time: Clock = WallClock(DatabaseError) if clock is None else clock
     files = config.tls
-    client = OscpClient(tls.client_context(Path(files.certificate), Path(files.key), Path(files.ca)))
+    speaker.check(config.party, Path(files.certificate))
+    own = tls.client_context(Path(files.certificate), Path(files.key), Path(files.ca))
+    db = open_database(config, alone=True)
+    client = OscpClient(own)
     try:
         dso = Dso(config, db, client.post, lambda: str(uuid4()), time)
         try:

@@ -20,13 +20,13 @@ from gridroom.storage.database import Database
 MIGRATIONS = "gridroom.dso.migrations"
 
 
-def open_database(config: DsoConfig) -> Database:
-    """The configured database at its latest migration.
+def open_database(config: DsoConfig, *, alone: bool = False) -> Database:
+    """The configured database at its latest migration; opened alone by the one DSO that runs on it.
 
     Raises:
         DatabaseError: It cannot be used.
     """
-    return database.open(address.url(config.database), MIGRATIONS)
+    return database.open(address.url(config.database), MIGRATIONS, alone=alone)
 
 
 def look_at_database(config: DsoConfig) -> Database:
@@ -89,7 +89,13 @@ def import_register(
 
 
 def import_measurements(
-    folder: Path, file: Path, zone: str | None = None, now: datetime | None = None, progress: Progress | None = None
+    folder: Path,
+    file: Path,
+    zone: str | None = None,
+    now: datetime | None = None,
+    progress: Progress | None = None,
+    *,
+    replace: bool = False,
 ) -> Received:
     """Take a file of measurements into the database of a folder, cable by cable; a file that comes again adds nothing.
 
@@ -99,6 +105,7 @@ def import_measurements(
         zone: Whose clock times without a zone were read from, such as Europe/Amsterdam; None refuses them.
         now: The present moment, which tells what is too old to be kept; by the wall clock when not given. [UTC]
         progress: Is told how much is done, and how much there is: reading and storing are half of it each.
+        replace: What it tells takes the place of what is stored.
 
     Raises:
         ConfigError: The configuration cannot be used.
@@ -119,7 +126,7 @@ def import_measurements(
         for i, (cable, series) in enumerate(delivery.series.items()):
             with db.transact() as tx:
                 store = Store(tx, office.rules.block)
-                received.add(recording.record_series(store, office, {cable: series}, moment))
+                received.add(recording.record_series(store, office, {cable: series}, moment, replace=replace))
             tell(n + i + 1, 2 * n)
         return received
     finally:

@@ -21,9 +21,9 @@ from gridroom.dso.forecasting.scores import CRITERIA, WINDOW_DAYS, Factors
 from gridroom.dso.forecasting.state import State
 from gridroom.dso.loads import PHASES, loads_of
 from gridroom.dso.readings.measurements import NOT_MEASURED
-from gridroom.dso.rules import DAY, Office, RiskClass, Rules
+from gridroom.dso.rules import Office, RiskClass, Rules
 from gridroom.dso.store import Learner, Standing, Store
-from gridroom.timegrid import EPOCH, midnight
+from gridroom.timegrid import DAY, EPOCH, midnight
 
 PATIENCE = 4
 """Blocks that a missing measurement or report is waited for; then the block is not learned from.
@@ -84,7 +84,6 @@ def expect(
     school.learn()
     outlook, places = school.outlook(n), school.places
     bound = _bounds(outlook, school.fleet.common.factors, [_risk(office, one) for one in places], office.rules)
-    newcomers = _newcomers(store, office, [one for one in places if isinstance(one, Node)], start)
     asked = None if cables is None else {one.id for one in cables}
     if asked is not None:
         asked.update(*(office.register.above(one) for one in tuple(asked)))
@@ -94,7 +93,7 @@ def expect(
             here = slice(PHASES * i, PHASES * (i + 1))
             quality = Quality(int(outlook.quality[here].max())).name.lower()
             mean, most = outlook.mean[:, here].T.astype(float), bound[:, here].T.astype(float)
-            result[place.id] = Expectation(mean, most, quality, newcomers.get(place.id, frozenset()))
+            result[place.id] = Expectation(mean, most, quality, school.newcomers.get(place.id, frozenset()))
     return result
 
 
@@ -165,8 +164,10 @@ class _School:
         self.closed = self.first = self.calendar.number(start)
         found = _Standings(store, office)
         self.places = found.places
+        self.newcomers = _newcomers(store, office, [one for one in self.places if isinstance(one, Node)], start)
         kept, pool = store.learners(one.id for one in self.places), store.pool()
-        ahead = any(one.until > start + DAY for one in kept.values())  # learned while a clock was wrong
+        reached = [one.until for one in kept.values()] + ([midnight(pool[0])] if pool else [])
+        ahead = max(reached, default=start) > start + DAY  # learned while a clock was wrong
         if pool is None or ahead or self._much_is_new(found.first, kept, pool[0]):
             store.unlearn()
             found, kept, pool = _Standings(store, office), {}, None
@@ -197,6 +198,8 @@ class _School:
 
     def _state(self, kept: dict[str, Learner]) -> State:
         """What is known of each place."""
+        if not kept:
+            return State.empty(self.layout, PHASES * len(self.places))
         rows = State.empty(self.layout, PHASES * len(self.places)).pack()
         for i, place in enumerate(self.places):
             if place.id in kept:
@@ -294,13 +297,11 @@ def _unheard(pool: Pool) -> Pool:
 
 def _newcomers(store: Store, office: Office, nodes: list[Node], start: datetime) -> dict[str, frozenset[str]]:
     """The cables that came below nodes, by a change of the register, less than `SETTLED` ago."""
-    ids, result = [node.id for node in nodes], {}
-    stands = store.standings(ids)
-    for node, known in store.below(ids).items():
-        new = (
-            start if known and node in stands and stands[node].learned_until else None
-        )  # what it is learned with from the beginning is not new
-        now = {cable.id: known.get(cable.id, new) for cable in office.register.below(node)}
+    kept, result = store.below([node.id for node in nodes]), {}
+    for node in (one.id for one in nodes):
+        known = kept.get(node)
+        new = None if known is None else start  # what it is learned with from the beginning is not new
+        now = {cable.id: (known or {}).get(cable.id, new) for cable in office.register.below(node)}
         if now != known:
             store.keep_below(node, now)
         result[node] = frozenset(cable for cable, since in now.items() if since is not None and start - since < SETTLED)

@@ -25,11 +25,13 @@ class Load:
     """Non-controllable load of a cable, transformer or substation.
 
     Attributes:
+        measured: With the use of electric vehicles, shape (3, n), `NOT_MEASURED` where unknown. [0.01 A]
         load: As measured less reported use, shape (3, n), `NOT_MEASURED` where unknown. [0.01 A]
         trusted: The same without values that cannot be trusted.
         learnable: Which blocks can be learned from, shape (n,).
     """
 
+    measured: Ints
     load: Ints
     trusted: Ints
     learnable: NDArray[np.bool_]
@@ -57,7 +59,7 @@ def loads_of(store: Store, office: Office, places: Iterable[str], start: datetim
     cables = {one: (office.register[one],) if one in office.register else office.register.below(one) for one in ids}
     below = list({cable.id: cable for some in cables.values() for cable in some}.values())
     measured = store.read_all(LOADS, {*ids, *(cable.id for cable in below)}, start, n)
-    books = _Books(store, office.rules, below, start, n)
+    books, since = _Books(store, office.rules, below, start, n), store.below(office.register.nodes.keys() & ids)
     result = {}
     for one in ids:
         current, flags = means(measured[one,]["sums"], measured[one,]["masks"]), measured[one,]["flags"][0]
@@ -66,13 +68,14 @@ def loads_of(store: Store, office: Office, places: Iterable[str], start: datetim
         else:
             used, absent = [], []
             for cable in cables[one]:
-                reported, entitled, expected = books.of(cable)
+                came = since.get(one, {}).get(cable.id)  # before it hung elsewhere
+                reported, entitled, expected = books.of(cable, came)
                 own = means(measured[cable.id,]["sums"], measured[cable.id,]["masks"])
                 used.append(counted(own, reported, entitled))
                 absent.append(missing(reported, expected))
             all_used = np.array(used, dtype=np.int64).reshape(-1, PHASES, n)
             load, learnable = remainder(current, all_used, np.array(absent, dtype=bool).reshape(-1, n))
-        result[one] = Load(load, trusted(load, flags), learnable.astype(bool) & usable(flags))
+        result[one] = Load(current, load, trusted(load, flags), learnable.astype(bool) & usable(flags))
     return result
 
 
@@ -90,8 +93,8 @@ class _Books:
         self.entitled = store.read_all(ALLOTMENTS, due, start, n)
         self.used = _by_contract(store.read_all(USAGES, due, start, n))
 
-    def of(self, cable: Cable) -> tuple[Ints, Ints, Ints]:
-        """Reported and entitled to, (p, 3, n) [0.01 A], and whether a report was due, (p, n)."""
+    def of(self, cable: Cable, since: datetime | None = None) -> tuple[Ints, Ints, Ints]:
+        """Reported and entitled to, (p, 3, n) [0.01 A], and whether a report was due, (p, n); nothing before `since`."""
         shape = (len(cable.contracts), PHASES, self.n)
         reported, entitled = np.full(shape, UNKNOWN), np.zeros(shape, dtype=np.int64)
         expected = np.zeros((len(cable.contracts), self.n), dtype=np.int64)
@@ -100,7 +103,8 @@ class _Books:
             if expected[p].any():
                 reported[p] = _total(self.used.get((cable.id, contract.party), []), self.n)
                 entitled[p] = self.entitled[cable.id, contract.party]["entitled"]
-        return reported, entitled, expected
+        here = self._due(since)
+        return np.where(here, reported, UNKNOWN), np.where(here, entitled, 0), np.where(here, expected, 0)
 
     def _due(self, since: datetime | None) -> NDArray[np.bool_]:
         """Blocks for which a report is due under a contract, shape (n,)."""

@@ -13,6 +13,9 @@ from gridroom.dso.readings.measurements import Delivery, DeliveryError, Received
 from gridroom.dso.readings.messages import LARGEST, broken, read_json
 from gridroom.oscp.io.identity import certificate_of, party_of
 
+MOST_COLUMNS = 3_000
+"""Of a meter's CSV: each costs as much as a hundred rows, and others wait meanwhile."""
+
 Record = Callable[[Delivery, str], Received]
 """Keeps what a meter delivers."""
 
@@ -38,7 +41,7 @@ def meter_app(record: Record, meters: frozenset[str], block: timedelta) -> dict[
             return PlainTextResponse(f"A delivery has at most {LARGEST} bytes\n", 413)
         try:
             csv = request.headers.get("content-type", "").split(";")[0].strip().lower() == "text/csv"
-            delivery = read_csv(io.BytesIO(data), block) if csv else read_json(data, block)
+            delivery = _of_csv(data, block) if csv else read_json(data, block)
         except DeliveryError as error:
             record(broken(error), meter)
             return PlainTextResponse(f"{error}\n", 400)
@@ -74,6 +77,12 @@ def _app(respond: Callable[[Request], object]) -> ASGIApp:
         await response(scope, receive, send)
 
     return app
+
+
+def _of_csv(data: bytes, block: timedelta) -> Delivery:
+    if data.partition(b"\n")[0].count(b",") > MOST_COLUMNS:
+        raise DeliveryError(f"row 1: a delivery has at most {MOST_COLUMNS} columns; import it by file")
+    return read_csv(io.BytesIO(data), block)
 
 
 async def _body(request: Request) -> bytes | None:

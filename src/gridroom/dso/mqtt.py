@@ -17,8 +17,9 @@ import structlog
 
 from gridroom.dso.config import Mqtt
 from gridroom.dso.meters import Record
-from gridroom.dso.readings.measurements import DeliveryError
+from gridroom.dso.readings.measurements import Delivery, DeliveryError
 from gridroom.dso.readings.messages import LARGEST, broken, read_json
+from gridroom.storage.failures import DatabaseError
 
 log = structlog.get_logger()
 
@@ -115,10 +116,18 @@ class Listener:
             return
         self.heard.taken += 1
         try:
+            self._record(self._delivery(payload), meter)
+        except (DatabaseError, OSError):
+            raise
+        except Exception:  # a fault of ours: were it to come again and again, no meter would be heard any more
+            self.heard.broken += 1
+            log.exception("a message cannot be taken, it is left out", meter=meter)
+
+    def _delivery(self, payload: object) -> Delivery:
+        try:
             if not isinstance(payload, bytes) or len(payload) > LARGEST:
                 raise DeliveryError(f"a delivery has at most {LARGEST} bytes")
-            delivery = read_json(payload, self._block)
+            return read_json(payload, self._block)
         except DeliveryError as error:
             self.heard.broken += 1
-            delivery = broken(error)
-        self._record(delivery, meter)
+            return broken(error)

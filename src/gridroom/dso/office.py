@@ -10,8 +10,9 @@ from gridroom.dso import register
 from gridroom.dso.cables import Finding
 from gridroom.dso.config import DsoConfig
 from gridroom.dso.register import Entries
-from gridroom.dso.rules import DAY, Office
+from gridroom.dso.rules import Office
 from gridroom.dso.tables import LOADS, PLANS
+from gridroom.timegrid import DAY
 
 
 @dataclass(frozen=True)

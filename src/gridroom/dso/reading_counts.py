@@ -1,7 +1,6 @@
 """How often readings were odd, and why: by cable, day and reason, for the operator."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -12,7 +11,10 @@ from gridroom.dso.readings.measurements import SLICES, Bools, Reason, Received, 
 from gridroom.dso.store import Store
 from gridroom.dso.tables import READING_COUNTS
 from gridroom.storage.columns import Ints
-from gridroom.timegrid import EPOCH
+from gridroom.timegrid import DAY, EPOCH
+
+Days = Counter[tuple[date, Reason]]
+"""How often each reason held, by day. [UTC]"""
 
 
 class Tally:
@@ -23,12 +25,13 @@ class Tally:
 
     Attributes:
         received: What became of the delivery.
-        days: How often each reason held, by day. [UTC]
+        once: How often each reason held of readings that were kept and of blocks, by day. [UTC]
+        again: The same of readings that were not kept; they are odd again when they come again.
     """
 
     def __init__(self, block: timedelta) -> None:
-        self.received, self.days = Received(), Counter[tuple[date, Reason]]()
-        self._per_day = timedelta(days=1) // block
+        self.received, self.once, self.again = Received(), Days(), Days()
+        self._per_day = DAY // block
 
     def refuse(self, series: Series, which: Bools, reason: Reason, text: str, at: datetime | None = None) -> None:
         """Readings that are not kept: each is a finding, counted on the day that it speaks of, or `at` a moment."""
@@ -37,15 +40,20 @@ class Tally:
         where = np.flatnonzero(which)
         self.received.refuse(reason, (Finding(series.where(int(i)), text) for i in where), len(where))
         if at is not None:
-            self.days[at.date(), reason] += len(where)
+            self.again[at.date(), reason] += len(where)
         else:
-            self._on(reason, series.first[where] // SLICES, 1)
+            self._on(self.again, reason, series.first[where] // SLICES, 1)
 
-    def count(self, series: Series, which: Bools, reason: Reason) -> None:
-        """Readings that are odd and kept."""
+    def repeat(self, series: Series, which: Bools, counted: Bools) -> None:
+        """Readings that say again what was measured; those that are `counted` are so by day."""
+        self.received.counts[Reason.REPEATED] += int(which.sum())
+        self._on(self.again, Reason.REPEATED, series.first[which & counted] // SLICES, 1)
+
+    def count(self, series: Series, which: Bools, reason: Reason, *, again: bool = False) -> None:
+        """Readings that are odd and kept; `again` where they may take the place of such that were counted."""
         if which.any():
             self.received.counts[reason] += int(which.sum())
-            self._on(reason, series.first[which] // SLICES, 1)
+            self._on(self.again if again else self.once, reason, series.first[which] // SLICES, 1)
 
     def count_blocks(self, reason: Reason, now: Bools, before: Bools, start: int) -> None:
         """Blocks that are odd now and were not before, less those that are so no more.
@@ -60,21 +68,22 @@ class Tally:
         if len(changed):
             new = now[changed]
             self.received.counts[reason] += int(new.sum())
-            self._on(reason, start + changed[new], 1)
-            self._on(reason, start + changed[~new], -1)
+            self._on(self.once, reason, start + changed[new], 1)
+            self._on(self.once, reason, start + changed[~new], -1)
 
-    def _on(self, reason: Reason, numbers: Ints, sign: int) -> None:
+    def _on(self, counts: Days, reason: Reason, numbers: Ints, sign: int) -> None:
         for day, number in Counter((numbers // self._per_day).tolist()).items():
-            self.days[(EPOCH + timedelta(days=day)).date(), reason] += sign * number
+            counts[(EPOCH + day * DAY).date(), reason] += sign * number
 
 
-def keep_counts(store: Store, cable: str, counts: Mapping[tuple[date, Reason], int]) -> None:
+def keep_counts(store: Store, cable: str, counts: Days, *, at_least: bool = False) -> None:
     """Add to what was counted.
 
     Args:
         store: The memory.
         cable: Cable, transformer or substation; "" where none is known.
         counts: By day and reason; below 0 for what turned out not to be odd.
+        at_least: Of a file, which may come again and may have grown: it adds what it has more than was counted.
     """
     table = READING_COUNTS
     for (day, reason), number in counts.items():
@@ -82,16 +91,17 @@ def keep_counts(store: Store, cable: str, counts: Mapping[tuple[date, Reason], i
             continue
         row = {"cable": cable, "day": day, "reason": reason.value}
         same = [table.c[name] == value for name, value in row.items()]
-        changed = table.update().where(*same).values(count=table.c.count + number)
-        if store.tx.execute(changed).rowcount == 0:
+        grown = sa.case((table.c.count < number, number), else_=table.c.count) if at_least else table.c.count + number
+        if store.tx.execute(table.update().where(*same).values(count=grown)).rowcount == 0:
             store.tx.execute(table.insert().values(**row, count=number))
 
 
-def counted(store: Store, first: date, last: date) -> dict[str, Counter[Reason]]:
-    """What was odd, by cable and reason, over days, both included; under "" what no cable is known of."""
-    table = READING_COUNTS
-    query = sa.select(table.c.cable, table.c.reason, table.c.count).where(table.c.day.between(first, last))
-    found = dict[str, Counter[Reason]]()
-    for cable, reason, number in store.tx.execute(query):
-        found.setdefault(cable, Counter())[Reason(reason)] += number
-    return found
+def counted(store: Store, since: date) -> dict[Reason, dict[str, int]]:
+    """What was odd from a day on: how many, by reason and cable; under "" what no cable is known of."""
+    table = READING_COUNTS.c
+    query = sa.select(table.reason, table.cable, sa.func.sum(table.count)).where(table.day >= since)
+    found = defaultdict[Reason, dict[str, int]](dict)
+    query = query.group_by(table.reason, table.cable).having(sa.func.sum(table.count) > 0).order_by(table.cable)
+    for reason, cable, number in store.tx.execute(query):
+        found[Reason(reason)][cable] = int(number)
+    return dict(found)

@@ -2,10 +2,11 @@
 
 A block that was learned, or waited for in vain, is closed: where it counts already, nothing is added to it any more.
 What fills it later is kept and flagged LATE. So the state of the forecast can be rebuilt from the history to the same
-values. Only when the operator brings a history that begins before all that is known, it is learned anew.
+values. Only when the operator brings a history that begins before all that is known, it is learned anew; and when the
+operator puts other values in place of what was learned, all is.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from gridroom.dso.cables import Finding, Phases, Register
-from gridroom.dso.reading_counts import Tally, keep_counts
+from gridroom.dso.reading_counts import Days, Tally, keep_counts
 from gridroom.dso.readings import quality
 from gridroom.dso.readings.measurements import (
     ENOUGH,
@@ -26,7 +27,7 @@ from gridroom.dso.readings.measurements import (
     Series,
     means,
 )
-from gridroom.dso.readings.merging import Verdict, merge, pieces
+from gridroom.dso.readings.merging import Pieces, Verdict, merge, pieces
 from gridroom.dso.rules import Office
 from gridroom.dso.store import Standing, Store
 from gridroom.dso.tables import LOADS
@@ -72,7 +73,13 @@ class Meter:
 
 
 def record_series(
-    store: Store, office: Office, series: Mapping[str, Series], now: datetime, meter: Meter | None = None
+    store: Store,
+    office: Office,
+    series: Mapping[str, Series],
+    now: datetime,
+    meter: Meter | None = None,
+    *,
+    replace: bool = False,
 ) -> Received:
     """Keep readings; those that cannot be kept are findings, the others stay.
 
@@ -83,18 +90,21 @@ def record_series(
         now: The present moment. [UTC]
         meter: Whose they are; None: the operator's, who may speak for all and is told what is wrong at once, so that
             unknown cables are not counted.
+        replace: The operator's take the place of what is stored: a block of which they tell anything then holds what
+            they tell, and nothing else.
     """
     received, its = Received(), None if meter is None else meter.cables
     known = {name for name in series if measurable(office.register, name) and (its is None or name in its)}
     text = "no such cable in the register" if meter is None else "no such cable for this meter"
-    for one in (one for name, one in series.items() if name not in known):
+    strange = [one for name, one in series.items() if name not in known]
+    for one in strange:
         received.refuse(Reason.UNKNOWN, (Finding(one.where(i), text) for i in range(len(one))), len(one))
-        if meter is not None:
-            keep_counts(store, "", Counter({(now.date(), Reason.UNKNOWN): len(one)}))
+    if strange and meter is not None:
+        keep_counts(store, "", Days({(now.date(), Reason.UNKNOWN): sum(map(len, strange))}))
     standings, news = store.standings(known), News(dict)
     for name in (one for one in series if one in known):
         standing = standings.get(name, Standing())
-        received.add(_Recording(store, office, series[name], now, standing, meter is not None).run(news))
+        received.add(_Recording(store, office, series[name], now, standing, meter is not None, replace).run(news))
     for (start, _), values in news.items():
         store.write_all(LOADS, start, values)
     return received
@@ -102,17 +112,24 @@ def record_series(
 
 def record_unreadable(store: Store, number: int, now: datetime) -> None:
     """Count what a meter said and could not be read: rows or messages."""
-    keep_counts(store, "", Counter({(now.date(), Reason.UNREADABLE): number}))
+    keep_counts(store, "", Days({(now.date(), Reason.UNREADABLE): number}))
 
 
 class _Recording:
     """One delivery of one cable on its way into the store."""
 
     def __init__(
-        self, store: Store, office: Office, series: Series, now: datetime, standing: Standing, by_meter: bool
+        self,
+        store: Store,
+        office: Office,
+        series: Series,
+        now: datetime,
+        standing: Standing,
+        by_meter: bool,
+        replaces: bool = False,
     ) -> None:
         self.store, self.office, self.now, self.cable = store, office, now, series.cable
-        self.series, self.standing, self.by_meter = series, standing, by_meter
+        self.series, self.standing, self.by_meter, self.replaces = series, standing, by_meter, replaces
         self.tally = Tally(series.block)
         heard = standing.latest_end
         self.heard = None if heard is None or heard > now + AHEAD else heard  # what a clock ahead once said is no end
@@ -125,9 +142,12 @@ class _Recording:
             self._open()
             self._merge()
             self._flag()
+            if self.replaces:
+                self._unlearn()
             self._add_to(news)
             self._stand()
-        keep_counts(self.store, self.cable, self.tally.days)
+        keep_counts(self.store, self.cable, self.tally.again, at_least=not self.by_meter)
+        keep_counts(self.store, self.cable, self.tally.once)
         return self.tally.received
 
     # -- what is refused ---------------------------------------------------------------------------------------------
@@ -180,14 +200,14 @@ class _Recording:
         """Read what is known of the blocks around, and find out which are closed."""
         first, end = int(self.series.first.min()) // SLICES, -int(-self.series.last.max() // SLICES)
         newest, learned = self._number(self.heard), self._number(self.standing.learned_until)
-        self.anew, earliest = False, None
+        self.anew, earliest = self.replaces, None
         if first < max(newest or 0, learned or 0):
             earliest = self._earliest()
             end = max(end, earliest if earliest is not None and first < earliest else end)
-        if learned is not None and first < learned and not self.by_meter:
+        if learned is not None and first < learned and not (self.by_meter or self.replaces):
             self.anew = self._reaches_back(learned if earliest is None else earliest)
-        if self.anew:
-            self._learn_anew(learned or end)
+            if self.anew:
+                self._learn_anew(learned)
         self.touched = first if newest is None else min(first, newest)  # from here on there may be new gaps
         self.start = min(first - CONTEXT // self.series.block, self.touched)
         cells = self.store.read(LOADS, (self.cable,), self._moment(self.start), end - self.start)
@@ -225,19 +245,69 @@ class _Recording:
 
     def _merge(self) -> None:
         self.good = self.series.only(~self.series.odd)
+        self.told = np.unique(self._cut(self.good).cell)
+        if self.replaces:
+            for name in (self.sums, self.masks, self.flags):
+                name[:, self.told] = 0
         self.verdict = merge(self.good, self.start, self.sums, self.masks, self.closed)
         for verdict, (reason, text) in OTHERWISE.items():
             self.tally.refuse(self.good, self.verdict == verdict, reason, text)
-        self.tally.count(self.good, self.verdict == Verdict.REPEATED, Reason.REPEATED)
+        self.tally.repeat(self.good, self.verdict == Verdict.REPEATED, self._new())
         self.stored = self.good.only(self.verdict == Verdict.STORED)
         self.tally.received.stored += len(self.stored)
+        if self.replaces:
+            self._compare()
+
+    def _compare(self) -> None:
+        """Of what is stored in place of something: how many readings tell the same, and how many something else."""
+        cut, there = self._cut(self.stored), self.before["masks"][0] != 0
+        other = (self.sums != self.before["sums"]).any(axis=0) | (self.masks != self.before["masks"])[0]
+        replaced, new = (
+            np.bincount(cut.owner[which[cut.cell]], minlength=len(self.stored)) > 0 for which in (there & other, ~there)
+        )
+        received, same = self.tally.received, int((~replaced & ~new).sum())
+        received.replaced += int(replaced.sum())
+        received.stored -= same
+        received.counts[Reason.REPEATED] += same
+
+    def _unlearn(self) -> None:
+        """Where it changes what was learned, all is learned anew: what cables tell each other of a day rests on all.
+
+        Blocks that were learned, and of which the file tells nothing, stay as suspect as they were.
+        """
+        above = self.office.register.above(self.cable) if self.cable in self.office.register else ()
+        stands = self.store.standings((self.cable, *above)).values()
+        learned = max((one.learned_until for one in stands if one.learned_until is not None), default=None)
+        n = max(0, (self._number(learned) or 0) - self.start)
+        untold = np.arange(self.flags.shape[1]) < n
+        untold[self.told] = False
+        suspect = int(quality.SUSPECT)
+        as_before = self.flags & ~suspect | self.before["flags"] & suspect
+        self.flags = np.where(untold, as_before, self.flags)
+        now = (self.sums, self.masks, self.flags & suspect)
+        before = (self.before["sums"], self.before["masks"], self.before["flags"] & suspect)
+        if any((a[:, :n] != b[:, :n]).any() for a, b in zip(now, before, strict=True)):
+            self.store.unlearn()
+
+    def _cut(self, series: Series) -> Pieces:
+        """Readings cut at the borders of blocks, numbered as they were read."""
+        return pieces(series.first - self.start * SLICES, series.count)
+
+    def _new(self) -> Bools:
+        """Which readings tell of something that was not measured before; a meter has all it says counted."""
+        if self.by_meter:
+            return np.ones(len(self.good), dtype=bool)
+        cut = self._cut(self.good)
+        new = (cut.bits & ~self.before["masks"][0, cut.cell]) != 0
+        found: Bools = np.bincount(cut.owner[new], minlength=len(self.good)) > 0
+        return found
 
     # -- what is odd -------------------------------------------------------------------------------------------------
 
     def _flag(self) -> None:
         stored, good = self.stored, self.good
         disordered, coarse = self._disordered(), stored.count > SLICES
-        cut = pieces(stored.first - self.start * SLICES, stored.count)
+        cut = self._cut(stored)
         late = np.bincount(cut.owner[cut.cell < self.closed], minlength=len(stored)) > 0
         for reason, which in (
             (Reason.LATE, late),
@@ -245,7 +315,7 @@ class _Recording:
             (Reason.CLOCK, stored.guessed),
             (Reason.COARSE, coarse),
         ):
-            self.tally.count(stored, which, reason)
+            self.tally.count(stored, which, reason, again=self.replaces)
         otherwise = np.isin(self.verdict, (Verdict.CONTRADICTED, Verdict.OVERLAPPING))
         closed, ever = slice(0, self.closed), slice(0, self.flags.shape[1])
         still_open = slice(self.closed, self.flags.shape[1])
@@ -266,7 +336,7 @@ class _Recording:
     def _mark(self, flag: Flag, series: Series, which: Bools, where: slice) -> None:
         """Set a flag on the blocks of some readings, within a part of those that were read."""
         if which.any():
-            cells = pieces(series.first[which] - self.start * SLICES, series.count[which]).cell
+            cells = self._cut(series.only(which)).cell
             self.flags[0, cells[(cells >= where.start) & (cells < where.stop)]] |= flag
 
     def _disordered(self) -> Bools:
@@ -285,7 +355,7 @@ class _Recording:
 
     def _flag_stuck(self) -> None:
         stuck = quality.stuck(means(self.sums, self.masks), self.flags[0], self.series.block)
-        for flag, row in zip(quality.PHASES, stuck, strict=True):
+        for flag, row in zip(quality.STUCK_ON, stuck, strict=True):
             self._set(flag, row, np.arange(len(row)) >= self.closed)
         self._count_blocks(Flag.STUCK_L1 | Flag.STUCK_L2 | Flag.STUCK_L3, Reason.STUCK)
 
@@ -320,6 +390,8 @@ class _Recording:
             most = np.maximum(most, self.standing.latest)
         latest = tuple(int(value) for value in most)
         self.store.stand(self.cable, latest_end=self.series.moment(newest), latest=latest)
+        if self.replaces and newest == known and latest != self.standing.latest:
+            self.store.stand(self.cable, watched=None)  # the brake has not seen this one
 
     def _number(self, moment: datetime | None) -> int | None:
         """Number of a block, counted from 1970."""

@@ -6,9 +6,8 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from gridroom.dso.cables import Cable, Register
-from gridroom.timegrid import QUARTER
+from gridroom.timegrid import DAY, QUARTER
 
-DAY = timedelta(days=1)
 LATE = 2
 """Publishing intervals after which a plan is no longer in force."""
 

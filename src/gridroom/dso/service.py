@@ -13,11 +13,10 @@ from gridroom import xml
 from gridroom.dso import braking, learning, loads, planning, usage
 from gridroom.dso.cables import Cable
 from gridroom.dso.planning import CableForecast, Plan
-from gridroom.dso.readings.measurements import means
 from gridroom.dso.recording import AHEAD
 from gridroom.dso.rules import Office, Rules
 from gridroom.dso.store import Store
-from gridroom.dso.tables import ALLOTMENTS, LOADS, PLANS, USAGES
+from gridroom.dso.tables import ALLOTMENTS, PLANS, USAGES
 from gridroom.oscp.v10.usage import UsageSpan
 from gridroom.storage.columns import Ints
 from gridroom.timegrid import ceil, floor, index
@@ -176,12 +175,12 @@ def aggregated_usage(
 def view(store: Store, office: Office, cable: Cable, start: datetime, n: int) -> View:
     """What is known of a cable over a span."""
     plans = store.read(PLANS, (cable.id,), start, n)
-    sums = store.read(LOADS, (cable.id,), start, n)
+    load = loads.load_of(store, office, cable.id, start, n)
     sheets = {party: store.read(ALLOTMENTS, (cable.id, party), start, n) for party in cable.parties}
     return View(
         start,
-        means(sums["sums"], sums["masks"]),
-        loads.load_of(store, office, cable.id, start, n).load,
+        load.measured,
+        load.load,
         plans["forecast"],
         plans["margin"],
         plans["available"],

@@ -18,7 +18,6 @@ from gridroom.dso.forecasting.pool import Pool, Sums
 from gridroom.dso.tables import (
     ALLOTMENTS,
     BELOW,
-    CABLES,
     FACTS,
     JOURNAL,
     LEARNERS,
@@ -27,15 +26,15 @@ from gridroom.dso.tables import (
     POOLS,
     READING_COUNTS,
     SENT,
+    STANDINGS,
     USAGES,
     Sheet,
 )
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.oscp.v10.peer import CLOCK_AHEAD
 from gridroom.storage.columns import Ints
-from gridroom.timegrid import days, midnight
+from gridroom.timegrid import DAY, days, midnight
 
-DAY = timedelta(days=1)
 MILLISECOND = timedelta(milliseconds=1)
 POOLED = timedelta(days=60)
 """How long scores of a day are kept, counted from the newest: also while nothing is learned."""
@@ -201,11 +200,11 @@ class Store:
 
     def standings(self, cables: Collection[str]) -> dict[str, Standing]:
         """Where those of some cables stand of which anything is known."""
-        query = sa.select(CABLES)
-        if len(cables) <= FEW:
-            query = query.where(CABLES.c.cable.in_(cables))
+        query, wanted = sa.select(STANDINGS), set(cables)
+        if len(wanted) <= FEW:
+            query = query.where(STANDINGS.c.cable.in_(wanted))
         result = {}
-        for row in self.tx.execute(query):
+        for row in (row for row in self.tx.execute(query) if row.cable in wanted):
             latest, brake = row.latest and tuple(row.latest), row.brake and tuple(row.brake)
             moments = row.learned_until, row.issued, row.latest_end
             result[row.cable] = Standing(*moments, latest, row.watched, row.braked_at, brake)
@@ -213,31 +212,31 @@ class Store:
 
     def stand(self, cable: str, **values: object) -> None:
         """Change where a cable stands; names as in `Standing`."""
-        self._put(CABLES, {cable: {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}})
+        self._put(STANDINGS, {cable: {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}})
 
     def issued(self, cables: Iterable[str], at: datetime) -> None:
         """A plan was made for some cables."""
-        self._put(CABLES, {cable: {"issued": at} for cable in cables})
+        self._put(STANDINGS, {cable: {"issued": at} for cable in cables})
 
     def watched(self, ends: Mapping[str, datetime | None]) -> None:
         """The newest readings of some cables, which end then, were looked at."""
-        self._put(CABLES, {cable: {"watched": end} for cable, end in ends.items()})
+        self._put(STANDINGS, {cable: {"watched": end} for cable, end in ends.items()})
 
     def learners(self, places: Iterable[str]) -> dict[str, "Learner"]:
         """How far some cables and transformers were learned, and what."""
         wanted = set(places)
-        query = sa.select(CABLES.c.cable, CABLES.c.learned_until, LEARNERS.c.state).join_from(
-            CABLES, LEARNERS, CABLES.c.cable == LEARNERS.c.cable
+        query = sa.select(STANDINGS.c.cable, STANDINGS.c.learned_until, LEARNERS.c.state).join_from(
+            STANDINGS, LEARNERS, STANDINGS.c.cable == LEARNERS.c.cable
         )
         if len(wanted) <= FEW:
-            query = query.where(CABLES.c.cable.in_(wanted))
+            query = query.where(STANDINGS.c.cable.in_(wanted))
         rows = (row for row in self.tx.execute(query) if row.cable in wanted and row.learned_until is not None)
         return {row.cable: Learner(row.learned_until, row.state) for row in rows}
 
     def keep_learners(self, learned: Iterable[tuple[str, datetime, Reals]]) -> None:
         """Keep what was learned of cables and transformers, and up to when."""
         rows = list(learned)
-        self._put(CABLES, {place: {"learned_until": until} for place, until, _ in rows})
+        self._put(STANDINGS, {place: {"learned_until": until} for place, until, _ in rows})
         self._put(LEARNERS, {place: {"state": state} for place, _, state in rows})
 
     def _put(self, table: sa.Table, rows: Mapping[str, Mapping[str, object]]) -> None:
@@ -256,24 +255,29 @@ class Store:
             self.tx.execute(same.values({name: sa.bindparam(name) for name in names}), olds)
 
     def below(self, nodes: Collection[str]) -> dict[str, dict[str, datetime | None]]:
-        """The cables that hung below nodes when they were learned last, and since when, if they came later."""
+        """The cables that hung below nodes when they were learned last, and since when, if they came later.
+
+        Returns:
+            By node, and by cable; left out are nodes that were never learned.
+        """
         found: dict[str, dict[str, datetime | None]] = {}
         for row in self.tx.execute(sa.select(BELOW)) if nodes else ():
-            found.setdefault(row.node, {})[row.cable] = row.since
-        return {node: found.get(node, {}) for node in nodes}
+            cables = found.setdefault(row.node, {})
+            if row.cable:
+                cables[row.cable] = row.since
+        return {node: found[node] for node in nodes if node in found}
 
     def keep_below(self, node: str, cables: Mapping[str, datetime | None]) -> None:
         """Keep them for a node."""
         self.tx.execute(BELOW.delete().where(BELOW.c.node == node))
-        if cables:
-            rows = [{"node": node, "cable": cable, "since": since} for cable, since in cables.items()]
-            self.tx.execute(BELOW.insert(), rows)
+        rows = [{"node": node, "cable": cable, "since": since} for cable, since in cables.items()]
+        self.tx.execute(BELOW.insert(), [{"node": node, "cable": "", "since": None}, *rows])
 
     def unlearn(self) -> None:
         """Forget all that was learned; the history stays."""
         self.tx.execute(LEARNERS.delete())
         self.tx.execute(POOLS.delete())
-        self.tx.execute(CABLES.update().values(learned_until=None))
+        self.tx.execute(STANDINGS.update().values(learned_until=None))
 
     def pool(self, day: date | None = None) -> tuple[date, Pool] | None:
         """What all series share on a day, as far as it is kept; on the day that is open when none is given."""
@@ -416,15 +420,10 @@ class Store:
         if records:
             self.tx.execute(JOURNAL.insert(), [{"at": at, "kind": kind, "party": party} | row for row in rows])
 
-    def notes(self, kind: str, cable: str, limit: int = 100) -> list[tuple[datetime, str, dict[str, object]]]:
-        """The last records of a kind, newest first: when, which party, what."""
-        query = (
-            sa.select(JOURNAL)
-            .where(JOURNAL.c.kind == kind, JOURNAL.c.cable == cable)
-            .order_by(JOURNAL.c.number.desc())
-            .limit(limit)
-        )
-        return [(row.at, row.party, row.record) for row in self.tx.execute(query)]
+    def notes(self, kind: str, since: datetime) -> Iterable[sa.Row[Any]]:
+        """What was written down of a kind since a moment, oldest first: `at`, `party`, `cable`, `record`."""
+        query = sa.select(JOURNAL).where(JOURNAL.c.at >= since, JOURNAL.c.kind == kind)
+        return self.tx.execute(query.order_by(JOURNAL.c.number))
 
     def moment(self, name: str) -> datetime | None:
         """A moment remembered."""
@@ -440,7 +439,8 @@ class Store:
 
         Args:
             now: The present moment. [UTC]
-            history: How long measurements, reports, forecasts and allotments are kept.
+            history: How long measurements and what was odd of them, reports, forecasts and allotments are kept; and
+                what was learned, counted from where that stands.
             records: How long explanations are kept.
         """
         for sheet in (LOADS, USAGES, PLANS, ALLOTMENTS):
@@ -455,6 +455,6 @@ class Store:
         newest = self.tx.scalar(sa.select(sa.func.max(POOLS.c.day)))
         if newest is not None:
             self.tx.execute(POOLS.delete().where(POOLS.c.day < max(newest - POOLED, before.date())))
-        gone = sa.select(CABLES.c.cable).where(CABLES.c.learned_until < before)
+        gone = sa.select(STANDINGS.c.cable).where(STANDINGS.c.learned_until < before)
         self.tx.execute(LEARNERS.delete().where(LEARNERS.c.cable.in_(gone)))
-        self.tx.execute(CABLES.update().where(CABLES.c.learned_until < before).values(learned_until=None))
+        self.tx.execute(STANDINGS.update().where(STANDINGS.c.learned_until < before).values(learned_until=None))

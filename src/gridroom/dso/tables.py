@@ -88,7 +88,7 @@ PLANS = _sheet("plans", ("cable",), {"forecast": 0, "margin": 0, "available": UN
 ALLOTMENTS = _sheet("allotments", ("cable", "party"), {"allotment": 0, "adjusted": 0, "entitled": 0, "denied": 0})
 """Per CSO [0.01 A]: allotment; grants less give-backs; most it was entitled to; asked for and not granted."""
 
-CABLES = sa.Table(
+STANDINGS = sa.Table(
     "cables",
     METADATA,
     sa.Column("cable", sa.String(255), primary_key=True),
@@ -147,7 +147,10 @@ BELOW = sa.Table(
     sa.Column("cable", sa.String(255), primary_key=True),
     sa.Column("since", UtcTime),
 )
-"""The cables below each transformer or substation that is learned; since when, if they came after that began."""
+"""The cables below each transformer or substation that is learned; since when, if they came after that began.
+
+A row without a cable tells that it was learned, though there may be none.
+"""
 
 SCORES = CountsColumn((len(CRITERIA), CLASSES, BINS))
 POOLS = sa.Table(

@@ -11,12 +11,16 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from gridroom.dso.register.strange import strange
 from gridroom.sim.errors import SimError
 from gridroom.sim.households import PHASES, WEEK, Amps, Household, Loads
 from gridroom.timegrid import QUARTER, floor
 
 TIME = "time"
 COLUMN = re.compile(r"(?P<home>.+)\.L(?P<phase>[123])")
+HEAD = 10_000
+"""So much of a file tells what it is. [bytes]"""
+
 LONGEST = timedelta(days=5 * 366)
 
 
@@ -57,6 +61,9 @@ def read_loads(path: Path) -> Loads:
 
 def _table(path: Path) -> pa.Table:
     try:
+        with path.open("rb") as start:
+            if why := strange(start.read(HEAD)):
+                raise SimError(f"{path}: {why}")
         if path.suffix == ".parquet":
             table = pa.parquet.read_table(path)
         else:

@@ -6,7 +6,7 @@ Each actor has its own database and its own numbered migrations: modules `vNNNN_
 
 import importlib.resources
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -34,9 +34,9 @@ class Database:
         url: Where it is, as SQLAlchemy writes it; a password in it is masked.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, let_go: Callable[[], None]) -> None:
         self.url = shown(engine.url)
-        self._engine = engine
+        self._engine, self._let_go = engine, let_go
 
     @contextmanager
     def transact(self) -> Iterator[sa.Connection]:
@@ -61,9 +61,10 @@ class Database:
     def close(self) -> None:
         """Let go of the file or the server."""
         self._engine.dispose()
+        self._let_go()
 
 
-def open(url: str, migrations: str) -> Database:
+def open(url: str, migrations: str, *, alone: bool = False) -> Database:
     """Open a database and run the migrations that it misses, in one transaction.
 
     Several processes may do so at once: the first one migrates, the others wait and find it done.
@@ -71,11 +72,13 @@ def open(url: str, migrations: str) -> Database:
     Args:
         url: Such as `sqlite:////folder/dso.db`, `sqlite://` (in memory) or `postgresql://user@host/database`.
         migrations: Package of the actor's numbered migrations.
+        alone: Let nobody else open it alone until it is closed or our process ends; any other may open it, or look.
 
     Raises:
-        DatabaseError: It cannot be reached or opened, or was written by a newer version or another actor.
+        DatabaseError: It cannot be reached or opened, was written by a newer version or another actor, or is open
+            alone already.
     """
-    return _opened(_address(url), lambda tx: _migrate(tx, migrations))
+    return _opened(_address(url), lambda tx: _migrate(tx, migrations), alone=alone)
 
 
 def look(url: str, migrations: str) -> Database:
@@ -106,23 +109,31 @@ def _address(url: str) -> sa.URL:
 
 def _holds_something(file: Path) -> bool:
     """Whether SQLite would open what is there, rather than make it."""
-    return file.exists() and file.stat().st_size > 0
+    return file.is_file() and file.stat().st_size > 0
 
 
-def _opened(address: sa.URL, prepare: Callable[[sa.Connection], None], *, reading: bool = False) -> Database:
+def _opened(
+    address: sa.URL, prepare: Callable[[sa.Connection], None], *, reading: bool = False, alone: bool = False
+) -> Database:
     """A database, after something was done or checked in its first transaction."""
     kind = sqlite if address.drivername == "sqlite" else postgres
     engine = kind.engine(address, reading=reading)
-    try:
-        with engine.begin() as tx:
-            prepare(tx)
-    except sa.exc.DBAPIError as error:
-        engine.dispose()
-        raise failure(address, error) from error
-    except DatabaseError as error:
-        engine.dispose()
-        raise DatabaseError(f"{shown(address)}: {error}") from error
-    return Database(engine)
+    with ExitStack() as undone:
+        undone.callback(engine.dispose)
+        try:
+            let_go = undone.callback(kind.hold(engine)) if alone else _nothing
+            with engine.begin() as tx:
+                prepare(tx)
+        except sa.exc.DBAPIError as error:
+            raise failure(address, error) from error
+        except DatabaseError as error:
+            raise DatabaseError(f"{shown(address)}: {error}") from error
+        undone.pop_all()
+    return Database(engine, let_go)
+
+
+def _nothing() -> None:
+    """Nothing is held."""
 
 
 def _migrate(tx: sa.Connection, package: str) -> None:

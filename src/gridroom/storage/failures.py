@@ -11,6 +11,9 @@ class DatabaseError(Exception):
     """A database that cannot be used; the text says which, why, and what to do."""
 
 
+TAKEN = "an office runs on it already: end that one first, or name another database"
+"""What who wants to run on a database alone is told when somebody does."""
+
 BY_STATE = {
     "25006": "is read-only: name the primary server",
     "25P03": "the server ended a transaction that stood still for too long; it is tried again",
@@ -45,6 +48,15 @@ BY_WORDS = (
     ),
     (r"server closed the connection|connection is lost|terminating connection|closed", "the connection was lost"),
     (r"database is locked", BY_STATE["55P03"]),
+    (r"disk is full", "the disk is full: make room"),
+    (
+        r"readonly database",
+        "this user may not write it, its folder, or -wal and -shm beside it: run as their owner, or make this user it",
+    ),
+    (
+        r"unable to open database file",
+        "its folder is not there, or this user may not open it, or -wal and -shm beside it: see docs/databases.md",
+    ),
     (r"already exists", BY_STATE["42P07"]),
 )
 """By what is said, where there is no SQLSTATE: PostgreSQL gives none while connecting."""

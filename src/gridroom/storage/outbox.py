@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -31,6 +31,8 @@ OnAnswer = Callable[[sa.Connection, Letter, Envelope | None], None]
 """Called in the transaction that settles a letter: with the answer, or None when it was given up."""
 
 WAITING, DELIVERED, GIVEN_UP = "waiting", "delivered", "given up"
+REPLACED = "replaced by a newer one"
+"""Why a letter was given up when a newer one took its place."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,7 @@ class Outbox:
         ids = list(self._tx.scalars(sa.select(OUTBOX.c.message_id).where(unsent)))
         if ids:
             self._tx.execute(OUTBOX.delete().where(unsent))
-        self._tx.execute(
-            OUTBOX.update()
-            .where(replaced)
-            .values(state=GIVEN_UP, note="replaced by a newer one", settled=now, data=b"")
-        )
+        self._tx.execute(OUTBOX.update().where(replaced).values(state=GIVEN_UP, note=REPLACED, settled=now, data=b""))
         return ids
 
     def parties(self, now: datetime) -> list[str]:
@@ -138,10 +136,33 @@ class Outbox:
         query = (
             sa.select(OUTBOX.c.party, OUTBOX.c.operation, OUTBOX.c.note, OUTBOX.c.settled)
             .where(OUTBOX.c.state == GIVEN_UP)
-            .order_by(OUTBOX.c.settled.desc())
+            .order_by(OUTBOX.c.settled.desc(), OUTBOX.c.number.desc())
             .limit(limit)
         )
         return [(row.party, row.operation, row.note, row.settled) for row in self._tx.execute(query)]
+
+    def lost(self, since: datetime) -> list[tuple[str, str, str, datetime]]:
+        """Those of them since a moment with no newer one in their place and none of their operation answered since."""
+        later = OUTBOX.alias("later")
+        same = (later.c.party == OUTBOX.c.party) & (later.c.operation == OUTBOX.c.operation)
+        answered = sa.exists().where(same, later.c.state == DELIVERED, later.c.settled > OUTBOX.c.settled)
+        mine = (OUTBOX.c.state == GIVEN_UP) & (OUTBOX.c.note != REPLACED) & (OUTBOX.c.settled >= since)
+        query = sa.select(OUTBOX.c.party, OUTBOX.c.operation, OUTBOX.c.note, OUTBOX.c.settled)
+        found = self._tx.execute(query.where(mine, ~answered).order_by(OUTBOX.c.settled.desc(), OUTBOX.c.number.desc()))
+        return [(row.party, row.operation, row.note, row.settled) for row in found]
+
+    def silent_since(self, party: str) -> datetime | None:
+        """Date of the first letter that was tried after the last answer of a party, and is without one itself.
+
+        A forecast that nobody answers is soon replaced by a newer one, so no single letter would ever be late.
+        """
+        mine = (OUTBOX.c.party == party) & (OUTBOX.c.attempts > 0)
+        answered = self._tx.scalar(sa.select(sa.func.max(OUTBOX.c.settled)).where(mine, OUTBOX.c.state == DELIVERED))
+        since = mine & (OUTBOX.c.state != DELIVERED)
+        if answered is not None:
+            since &= OUTBOX.c.date_time > answered
+        first: datetime | None = self._tx.scalar(sa.select(sa.func.min(OUTBOX.c.date_time)).where(since))
+        return first
 
     def offered(self, party: str, operation: str) -> bool:
         """Whether a peer may be sent an operation; not after NOT IMPLEMENTED, until the operator says so."""
@@ -213,6 +234,12 @@ def _letter(row: sa.Row[tuple[object, ...]]) -> Letter:
         attempts=row.attempts,
         not_before=row.not_before,
     )
+
+
+def _refusal(party: str, said: str) -> str:
+    """Whose certificate was refused, and by whom: who refuses has failed to verify it, the other one gets an alert."""
+    whose = f"that of {party}, by us" if "VERIFY_FAILED" in said.upper() else f"ours, by {party}"
+    return f"certificate refused: {whose} ({said})"
 
 
 class Courier:
@@ -294,6 +321,8 @@ class Courier:
         status, data, retry_after = await self._post(peer.url, letter.data, kind)
         now = self._time(since)
         verdict = judge(letter, peer, status, data, now, self._jitter(), retry_after)
+        if status == CERTIFICATE_REFUSED and isinstance(verdict, GivenUp):
+            verdict = replace(verdict, reason=_refusal(letter.party, data.decode(errors="replace")))
         with self._db.transact() as tx:
             return self._settle(tx, letter, verdict, now, answered=status not in (None, CERTIFICATE_REFUSED))
 

@@ -5,6 +5,8 @@ then sees all that those before it stored. (In REPEATABLE READ the view would be
 Source: PostgreSQL 15, sections 13.2.1 (Read Committed) and 13.3.5 (Advisory Locks).
 """
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +14,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gridroom.storage.address import remote
-from gridroom.storage.failures import DatabaseError
+from gridroom.storage.failures import TAKEN, DatabaseError
 
 CONNECTING = {
     "application_name": "gridroom",
@@ -26,6 +28,18 @@ CONNECTING = {
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('gridroom ' || coalesce(current_schema(), ''), 0))"
 """One writer at a time; let go at the transaction's end, also by a process that was killed."""
+
+HOLD = "SELECT pg_try_advisory_lock(hashtextextended('gridroom run ' || coalesce(current_schema(), ''), 0))"
+"""Who runs on a schema; let go when the session ends, also that of a process that was killed."""
+
+NOTICED = """
+SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
+       set_config('tcp_keepalives_count', '3', false)
+"""
+"""The server notices within a minute that a machine is gone, and another one may run in its place."""
+
+PATIENCE_S = 3.0
+"""So long a server may take to see that a process was killed. [s]"""
 
 SESSION = """
 SELECT set_config('lock_timeout', '30s', false),
@@ -50,6 +64,26 @@ def engine(address: sa.URL, *, reading: bool = False) -> sa.Engine:
     event.listen(made, "connect", _prepare)
     event.listen(made, "begin", _begin_to_read if reading else _begin)
     return made
+
+
+def hold(engine: sa.Engine) -> Callable[[], None]:
+    """Be the only one who holds a schema, in a session of its own; gives what lets go of it.
+
+    Where the server restarts it is let go, too.
+
+    Raises:
+        DatabaseError: Somebody holds it.
+    """
+    session = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    session.detach()  # closing it ends the session
+    session.exec_driver_sql(NOTICED)
+    end = time.monotonic() + PATIENCE_S
+    while not session.exec_driver_sql(HOLD).scalar():
+        if time.monotonic() > end:
+            session.close()
+            raise DatabaseError(TAKEN)
+        time.sleep(0.1)
+    return session.close
 
 
 def _prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:

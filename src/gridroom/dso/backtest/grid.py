@@ -12,6 +12,7 @@ from gridroom.timegrid import EPOCH
 
 Amps = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 MICROSECOND = timedelta(microseconds=1)
 HOUR_US = timedelta(hours=1) // MICROSECOND
@@ -51,7 +52,7 @@ class Loads:
         """Start of a block. [UTC]"""
         return self.start + index * self.block
 
-    def columns(self, kept: NDArray[np.bool_], findings: tuple[Finding, ...]) -> "Loads":
+    def columns(self, kept: Bools, findings: tuple[Finding, ...]) -> "Loads":
         """Only some of the series, and why."""
         names = tuple(name for name, keep in zip(self.names, kept, strict=True) if keep)
         return Loads(names, self.start, self.block, self.amps[:, kept], (*self.findings, *findings))
@@ -75,10 +76,10 @@ def lay(names: tuple[str, ...], times: Ints, values: Amps, rows: Ints) -> Loads:
     if beside.any():
         if beside.mean() > 0.5:
             raise BacktestError(f"row {rows[beside][0]}: {_at(times[beside][0])} is on no multiple of {_text(block)}")
-        findings.append(_many(rows[beside], "begin", f"on no multiple of {_text(block)}; left out"))
+        findings.append(many(rows[beside], "begin", f"on no multiple of {_text(block)}; left out"))
         times, values, rows = times[~beside], values[~beside], rows[~beside]
     if len(back := np.flatnonzero(np.diff(times) < 0)):
-        findings.append(_many(rows[back + 1], "come", "before an earlier row; put in order"))
+        findings.append(many(rows[back + 1], "come", "before an earlier row; put in order"))
         order = np.argsort(times, kind="stable")
         times, values, rows = times[order], values[order], rows[order]
     again = np.concatenate([[False], np.diff(times) == 0])
@@ -114,7 +115,7 @@ def _block(times: Ints) -> int:
     return step
 
 
-def _doubled(again: NDArray[np.bool_], values: Amps, rows: Ints) -> list[Finding]:
+def _doubled(again: Bools, values: Amps, rows: Ints) -> list[Finding]:
     """Rows whose time stood there before: the first one stays."""
     first = np.maximum.accumulate(np.where(again, 0, np.arange(len(again))))
     same = (values == values[first]) | (np.isnan(values) & np.isnan(values[first]))
@@ -122,9 +123,9 @@ def _doubled(again: NDArray[np.bool_], values: Amps, rows: Ints) -> list[Finding
     equal = again & ~differs
     found = []
     if equal.any():
-        found.append(_many(rows[equal], "repeat", "a row of the same time"))
+        found.append(many(rows[equal], "repeat", "a row of the same time"))
     if differs.any():
-        found.append(_many(rows[differs], "state", "something else for a time that was there before; the first stays"))
+        found.append(many(rows[differs], "state", "something else for a time that was there before; the first stays"))
     return found
 
 
@@ -140,10 +141,10 @@ def _not_measured(names: tuple[str, ...], values: Amps) -> list[Finding]:
     return found
 
 
-def _many(rows: Ints, verb: str, text: str) -> Finding:
+def many(rows: Ints, verb: str, text: str) -> Finding:
     """What rows do, in one sentence.
 
-    >>> print(_many(np.array([7]), "come", "late"), _many(np.array([7, 9, 11]), "come", "late"), sep="; ")
+    >>> print(many(np.array([7]), "come", "late"), many(np.array([7, 9, 11]), "come", "late"), sep="; ")
     row 7: comes late; row 7 and 2 more rows: come late
     """
     if len(rows) == 1:

@@ -5,8 +5,7 @@ from datetime import timedelta
 
 from gridroom.dso.backtest.errors import BacktestError
 from gridroom.dso.backtest.grid import Loads
-
-DAY = timedelta(days=1)
+from gridroom.timegrid import DAY
 
 LEADS = (1, 2, 4, 8, 96)
 """Blocks of an issue, counted from 1, whose offer is told by itself; the last block of a day as well."""

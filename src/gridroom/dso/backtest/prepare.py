@@ -36,7 +36,8 @@ class Choices:
         test_days: Days of the test; None for the rest.
         every: Time between issues, such as 24h.
         new: Series that begin with the test; * stands for anything.
-        zone: Time zone that people live by; empty: the Dutch one, or UTC if the loads do not follow its changes.
+        zone: Time zone that people live by, see `zone_named`; empty: the Dutch one, or UTC if the loads do not follow
+            its changes.
         holidays: Country of the public holidays; empty for none; None: Dutch ones where the zone is Dutch.
     """
 
@@ -87,7 +88,7 @@ def prepare(loads: Loads, choices: Choices) -> Trial:
     if new:
         test_days = min(FIRST_WEEK_DAYS, test_days or FIRST_WEEK_DAYS)
     rolling = plan(loads, choices.warmup_days, test_days, every)
-    zone = _zone(choices.zone) if choices.zone else clock.found(loads, rolling.first)
+    zone = zone_named(choices.zone) or clock.found(loads, rolling.first)
     country = (COUNTRY if zone == clock.USUAL else "") if choices.holidays is None else choices.holidays
     _check_holidays(country)
     loads, limits, words = _limits(loads, rolling.first, choices)
@@ -112,9 +113,14 @@ def length(text: str) -> timedelta:
     return int(match[1]) * UNITS[match[2]]
 
 
-def _zone(key: str) -> ZoneInfo:
+def zone_named(key: str) -> ZoneInfo | None:
+    """The time zone that was chosen; None for none.
+
+    Raises:
+        BacktestError: There is no such zone.
+    """
     try:
-        return ZoneInfo(key)
+        return ZoneInfo(key) if key else None
     except (OSError, ValueError, KeyError):
         raise BacktestError(f"--zone: {key!r} is no time zone such as Europe/Amsterdam") from None
 

@@ -2,8 +2,10 @@
 
 import csv
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +13,9 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from gridroom.dso.backtest.errors import BacktestError
-from gridroom.dso.backtest.grid import MICROSECOND, Amps, Ints, Loads, counted, lay
+from gridroom.dso.backtest.grid import MICROSECOND, Amps, Bools, Ints, Loads, counted, lay, many
 from gridroom.dso.cables import Finding
+from gridroom.dso.readings import wall_times
 from gridroom.dso.register.rows import shown
 from gridroom.dso.register.strange import strange
 from gridroom.timegrid import EPOCH
@@ -26,11 +29,18 @@ LONG = {"cable", "L1", "L2", "L3"}
 WIDE = "a wide file is needed: a time, then a column of amperes per series"
 """What to do with a long one, which has a row per time and cable."""
 
+COMMAS = "columns are separated by commas, and numbers have a point"
+SECOND = timedelta(seconds=1) // MICROSECOND
 
-def read(path: Path) -> Loads:
+
+def read(path: Path, zone: ZoneInfo | None = None) -> Loads:
     """Read loads.
 
-    The time is the column `time`, else a Parquet file's index, else the first column; times without a zone are UTC.
+    The time is the column `time`, else a Parquet file's index, else the first column.
+
+    Args:
+        path: The file.
+        zone: Whose clock times without a zone were read from; None: UTC.
 
     Raises:
         BacktestError: The file cannot be used; names row and column.
@@ -45,12 +55,12 @@ def read(path: Path) -> Loads:
         names = tuple(name for name in table.column_names if name != time)
         if not names:
             raise BacktestError(f"beside the time in column {time!r} it needs a column per series")
-        times, told = _times(table.column(time), time)
+        first = 1 if parquet else 2
+        rows = np.arange(first, first + table.num_rows, dtype=np.int64)
+        times, told = _times(table.column(time), time, rows, zone)
         values = np.empty((table.num_rows, len(names)), dtype=np.float32)
         for place, name in enumerate(names):
             values[:, place] = _numbers(table.column(name), name)
-        first = 1 if parquet else 2
-        rows = np.arange(first, first + len(times), dtype=np.int64)
         known = times != NO_TIME
         loads = lay(names, times[known], values[known], rows[known])
         return Loads(loads.names, loads.start, loads.block, loads.amps, (*told, *loads.findings))
@@ -106,7 +116,8 @@ def _find_bad_cell(path: Path, time: str) -> None:
                 raise BacktestError(f"row {lines.line_num}: {len(line)} cells, but the first row has {len(head)}")
             for name, cell in zip(head, line, strict=True):
                 if name != time and cell and not _is_number(cell):
-                    hint = f"; {WIDE}" if lines.line_num == 2 else ""
+                    otherwise = re.search(r"[;\t]|\d,\d", name + cell)
+                    hint = f"; {COMMAS}" if otherwise else f"; {WIDE}" if lines.line_num == 2 else ""
                     raise BacktestError(f"row {lines.line_num}, column {name}: {shown(cell)} is not a number{hint}")
 
 
@@ -127,27 +138,46 @@ def _numbers(column: pa.ChunkedArray, name: str) -> Amps:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float32)
 
 
-def _times(column: pa.ChunkedArray, name: str) -> tuple[Ints, list[Finding]]:
-    """Microseconds since 1970 per row, and what was assumed."""
+def _times(column: pa.ChunkedArray, name: str, rows: Ints, zone: ZoneInfo | None) -> tuple[Ints, list[Finding]]:
+    """Microseconds since 1970 per row, `NO_TIME` for none, and what was assumed."""
     where = f"column {name}"
     if pa.types.is_timestamp(column.type):
         whole = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
-        times = np.asarray(whole.fill_null(NO_TIME).to_numpy(), dtype=np.int64)
-        naive = 0 if column.type.tz else len(times)
+        times = np.array(whole.fill_null(NO_TIME).to_numpy(), dtype=np.int64)
+        naive = (times != NO_TIME) & (column.type.tz is None)
     elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         times, naive = _from_text(column.to_pylist(), where)
     else:
         raise BacktestError(f"{where}: holds {column.type}, not times")
-    found = []
-    if naive:
-        found.append(Finding(where, f"{counted(naive, 'time')} {'has' if naive == 1 else 'have'} no zone; read as UTC"))
-    if none := int((times == NO_TIME).sum()):
+    found, none = [], int((times == NO_TIME).sum())
+    if naive.any():
+        found += _from_clock(times, naive, where, rows, zone)
+    if none:
         found.append(Finding(where, f"{counted(none, 'row')} {'has' if none == 1 else 'have'} no time; left out"))
     return times, found
 
 
-def _from_text(texts: list[str | None], where: str) -> tuple[Ints, int]:
-    times, naive = np.full(len(texts), NO_TIME, dtype=np.int64), 0
+def _from_clock(times: Ints, naive: Bools, where: str, rows: Ints, zone: ZoneInfo | None) -> list[Finding]:
+    """Times that have no zone as moments, in place, and what was assumed."""
+    number = int(naive.sum())
+    text = f"{counted(number, 'time')} {'has' if number == 1 else 'have'} no zone; read as"
+    if zone is None:
+        return [Finding(where, f"{text} UTC; with --zone they are clock times there")]
+    found = [Finding(where, f"{text} clock times of {zone.key}")]
+    shown = times[naive]
+    utc, kinds = wall_times.to_utc(shown // SECOND, zone)
+    skipped = kinds == wall_times.Kind.MISSING
+    times[naive] = np.where(skipped, NO_TIME, utc * SECOND + shown % SECOND)
+    if twice := int((kinds == wall_times.Kind.GUESSED).sum()):
+        found.append(Finding(where, f"{counted(twice, 'time')} of an hour that comes twice; told apart by their order"))
+    if skipped.any():
+        found.append(many(rows[naive][skipped], "show", "a time that the clocks skip; left out"))
+    return found
+
+
+def _from_text(texts: list[str | None], where: str) -> tuple[Ints, Bools]:
+    """Microseconds since 1970 per row, and which times have no zone; those are taken for UTC."""
+    times, naive = np.full(len(texts), NO_TIME, dtype=np.int64), np.zeros(len(texts), dtype=bool)
     for place, text in enumerate(texts):
         if not text:
             continue
@@ -156,6 +186,6 @@ def _from_text(texts: list[str | None], where: str) -> tuple[Ints, int]:
         except ValueError:
             raise BacktestError(f"row {place + 2}, {where}: {text!r} is no time in ISO 8601") from None
         if moment.tzinfo is None:
-            naive, moment = naive + 1, moment.replace(tzinfo=UTC)
+            naive[place], moment = True, moment.replace(tzinfo=UTC)
         times[place] = (moment - EPOCH) // MICROSECOND
     return times, naive

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from gridroom.dso.forecasting.layout import HOUR, Layout, Mask, Reals
+from gridroom.dso.forecasting.layout import Layout, Mask, Reals
 from gridroom.dso.forecasting.learn import AROUND, LOAD, LOAD_NEAR, OWN, TOP, TOP_NEAR
 from gridroom.dso.forecasting.pool import Shape
 from gridroom.dso.forecasting.state import AVERAGES, State
+from gridroom.timegrid import HOUR
 
 HOURS = 6
 """Hours of measurements that weigh as much as the usual level of the others."""

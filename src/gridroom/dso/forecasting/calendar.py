@@ -10,9 +10,8 @@ import holidays as package
 import numpy as np
 from numpy.typing import NDArray
 
-from gridroom.timegrid import EPOCH, midnight
+from gridroom.timegrid import DAY, EPOCH, midnight
 
-DAY = timedelta(days=1)
 SUNDAY = 6
 
 

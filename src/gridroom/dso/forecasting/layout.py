@@ -11,10 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gridroom.timegrid import DAY, HOUR
+
 Reals = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 WEEKDAYS = 7
 
 LEADS = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60, 120))

@@ -6,6 +6,7 @@ read is a finding with its row; the rest is read.
 """
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -134,8 +135,9 @@ def read_csv(
 
 def _read(source: Source, block: timedelta, zone: ZoneInfo | None) -> Delivery:
     names, received = source.names, Received()
-    if len(set(names)) < len(names):
-        raise DeliveryError(f"row 1: the column {max(names, key=names.count)!r} stands there twice")
+    (most, times_there), *_ = Counter(names).most_common(1) or [("", 0)]
+    if times_there > 1:
+        raise DeliveryError(f"row 1: the column {most!r} stands there twice")
     if {TIME, CABLE, *PHASES} <= set(names) <= {TIME, CABLE, *PHASES, SECONDS}:
         series = _long(source, block, zone)
     elif TIME in names and len(names) > 1 and all(WIDE.fullmatch(name) for name in names if name != TIME):

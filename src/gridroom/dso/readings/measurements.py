@@ -37,6 +37,7 @@ TOO_LONG = (
     "coarse readings are longer than a block and hide the peaks inside it; nothing is learned from them, so set "
     "`publish.block_s` to their length (and name a new `database`)"
 )
+REPLACED = "of them took the place of other values; what was learned from those is learned anew at the next publish"
 NO_CABLE = f"cable: needs a name of 1 to {LONGEST_ID} characters"
 SHOWN = 100
 """Findings that are told with their words; the others are counted."""
@@ -111,11 +112,6 @@ class Reading:
     row: str = field(default="", compare=False)
     odd: bool = False
 
-    @property
-    def end(self) -> datetime:
-        """First moment after the span. [UTC]"""
-        return self.start + timedelta(seconds=self.seconds)
-
 
 @dataclass(frozen=True)
 class Series:
@@ -179,6 +175,7 @@ class Received:
         findings: Why, for the first hundred of them.
         together: For how many of them findings speak beside the first each speaks for.
         counts: All that was odd, by reason; much of it was kept.
+        replaced: Readings that took the place of other values.
     """
 
     stored: int = 0
@@ -186,6 +183,7 @@ class Received:
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[Reason] = field(default_factory=Counter)
     together: int = 0
+    replaced: int = 0
 
     @property
     def untold(self) -> int:
@@ -228,17 +226,19 @@ class Received:
         self.refused += other.refused
         self.counts += other.counts
         self.together += other.together
+        self.replaced += other.replaced
         self.findings += other.findings[: max(0, SHOWN - len(self.findings))]
 
     def summary(self) -> str:
-        """One line: how many were stored and refused, and what was odd; and a second one where that is of no use.
+        """One line: how many were stored and refused, what was odd; and more on what was replaced or is of no use.
 
         >>> Received(3, 1, [], Counter({Reason.LATE: 2, Reason.GAP: 1})).summary()
         '3 readings stored, 1 refused; late: 2; gap: 1'
         """
         odd = (f"; {reason}: {number}" for reason, number in self.counts.most_common() if number)
+        replaced = f"\n{self.replaced} {REPLACED}" if self.replaced else ""
         why = f"\n{TOO_LONG}" if self.counts[Reason.COARSE] > 0 else ""
-        return f"{self.stored} readings stored, {self.refused} refused{''.join(odd)}{why}"
+        return f"{self.stored} readings stored, {self.refused} refused{''.join(odd)}{replaced}{why}"
 
 
 @dataclass(frozen=True)
@@ -265,6 +265,16 @@ def no_number(text: str) -> str:
     """
     comma = "; write a point for the comma" if re.fullmatch(r"\s*-?\d+,\d+\s*", text) else ""
     return f"{text[:LONGEST_ID]!r} is no number{comma}"
+
+
+def not_as_many(values: int, columns: int) -> str:
+    """What is said of a row of CSV that does not fit its header.
+
+    >>> not_as_many(1, 2), not_as_many(3, 2)
+    ('has 1 value, not 2', 'has 3 values, not 2; write a point for the comma in a number')
+    """
+    comma = "; write a point for the comma in a number" if values > columns else ""
+    return f"has {values} value{'s' if values > 1 else ''}, not {columns}{comma}"
 
 
 def series_of(readings: Iterable[Reading], block: timedelta) -> dict[str, Series]:

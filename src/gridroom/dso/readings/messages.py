@@ -76,20 +76,20 @@ def broken(error: DeliveryError) -> Delivery:
 def _reading(cable: str, time: str, seconds: int, currents: Sequence[object], block: timedelta) -> Reading:
     if not 0 < len(cable.strip()) <= LONGEST_ID:
         raise ValueError(NO_CABLE)
-    unit = block // SLICES
+    unit, shown = block // SLICES, f"time: {time[:LONGEST_ID]!r}"
     try:
         start = datetime.fromisoformat(time)
     except ValueError:
-        raise ValueError(f"time: {time!r} is no time in ISO 8601, such as 2026-01-05T17:15:00Z") from None
+        raise ValueError(f"{shown} is no time in ISO 8601, such as 2026-01-05T17:15:00Z") from None
     if start.tzinfo is None:
-        raise ValueError(f"time: {time!r} has no zone; write UTC with Z")
+        raise ValueError(f"{shown} has no zone; write UTC with Z")
     if not EARLIEST <= start < LATEST:
-        raise ValueError(f"time: {time!r} is no time of our century")
+        raise ValueError(f"{shown} is no time of our century")
     start = start.astimezone(UTC)
     if not 0 < seconds <= LONGEST_S or timedelta(seconds=seconds) % unit:
         raise ValueError(f"seconds: {seconds} is no multiple of {unit // timedelta(seconds=1)} up to a day")
     if (start - EPOCH) % unit:
-        raise ValueError(f"time: {time!r} does not lie on a multiple of {unit // timedelta(seconds=1)} s")
+        raise ValueError(f"{shown} does not lie on a multiple of {unit // timedelta(seconds=1)} s")
     first, second, third = (_current(f"L{phase}", value) for phase, value in enumerate(currents, 1))
     odd = first[1] or second[1] or third[1]
     return Reading(cable.strip(), start, seconds, (first[0], second[0], third[0]), odd=odd)
@@ -103,6 +103,6 @@ def _current(name: str, value: object) -> tuple[int, bool]:
         raise ValueError(f"{name}: {no_number(str(value))}") from None
     if exact.is_nan():
         return 0, True
-    if abs(exact) > LARGEST_CA // 100:
+    if exact.copy_abs() > LARGEST_CA // 100:  # abs() rounds, and there are numbers that it cannot round
         return (LARGEST_CA if exact > 0 else -LARGEST_CA), True
     return int((exact * 100).to_integral_value(rounding="ROUND_CEILING")), False

@@ -29,7 +29,9 @@ USUAL = timedelta(days=1)
 CARRIES = 0.9
 """Share of them in which it must be more than zero."""
 
-PHASES = (Flag.STUCK_L1, Flag.STUCK_L2, Flag.STUCK_L3)
+STUCK_ON = (Flag.STUCK_L1, Flag.STUCK_L2, Flag.STUCK_L3)
+"""Flags of a stuck phase, in the order of the phases."""
+
 SUSPECT = Flag.LATE | Flag.CONTRADICTED | Flag.IMPOSSIBLE | Flag.STUCK_L1 | Flag.STUCK_L2 | Flag.STUCK_L3 | Flag.COARSE
 """Flags of blocks that are not learned from."""
 
@@ -73,7 +75,7 @@ def stuck(load_ca: Ints, flags: Ints, block: timedelta) -> Bools:
     for phase, row in enumerate(load_ca):
         starts = np.flatnonzero(np.concatenate([[True], row[1:] != row[:-1]])[: len(row)])
         length = np.append(starts[1:], len(row)) - starts
-        value, flagged = row[starts], flags & int(PHASES[phase])
+        value, flagged = row[starts], flags & int(STUCK_ON[phase])
         if not flagged.any() and not ((length >= -(-DEAD // block)) & (value != NOT_MEASURED)).any():
             continue  # so it is nearly always
         dead = (length >= -(-DEAD // block)) & _carried(row, starts, USUAL // block)
@@ -113,5 +115,5 @@ def trusted(load_ca: Ints, flags: Ints) -> Ints:
         load_ca: Shape (3, n). [0.01 A]
         flags: Shape (n,).
     """
-    off = np.array([(flags & int(flag | UNHEARD)) != 0 for flag in PHASES])
+    off = np.array([(flags & int(flag | UNHEARD)) != 0 for flag in STUCK_ON])
     return np.where(off, NOT_MEASURED, load_ca)

@@ -24,6 +24,7 @@ from gridroom.dso.readings.measurements import (
     Reason,
     Received,
     no_number,
+    not_as_many,
 )
 from gridroom.storage.columns import Ints
 from gridroom.timegrid import EPOCH
@@ -174,7 +175,7 @@ def _row_by_row(data: BinaryIO, width: int, faults: Faults, progress: Progress |
         for line, row in _lines(table, faults):
             if len(row) != width:
                 if row:
-                    faults.add(line, _not_as_many(len(row), width))
+                    faults.add(line, not_as_many(len(row), width))
                 continue
             rows.append(line)
             cells.append(row)
@@ -187,11 +188,6 @@ def _row_by_row(data: BinaryIO, width: int, faults: Faults, progress: Progress |
             yield np.array(rows), list(zip(*cells, strict=True))
     finally:
         lines.detach()
-
-
-def _not_as_many(found: int, width: int) -> str:
-    comma = "; write a point for the comma in a number" if found > width else ""
-    return f"has {found} value{'s' if found > 1 else ''}, not {width}{comma}"
 
 
 def _lines(table: Any, faults: Faults) -> Iterator[tuple[int, list[str]]]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from gridroom.dso.cables import Cable, Contract, Node, NodeKind, Phases, centiampere
+from gridroom.dso.readings.measurements import not_as_many
 from gridroom.dso.register.entries import Batch, Connection, Kind
 
 EACH = ("limit_l1_a", "limit_l2_a", "limit_l3_a")
@@ -153,8 +154,7 @@ def _recognised(header: list[str], name: str, batch: Batch) -> tuple[Kind, list[
 
 def _take(kind: Kind, names: list[str], cells: list[str], place: str, batch: Batch) -> None:
     if len(cells) != len(names):
-        comma = "; write a point for the comma in a number" if len(cells) > len(names) else ""
-        batch.fault(place, f"has {len(cells)} value{'s' if len(cells) > 1 else ''}, not {len(names)}{comma}")
+        batch.fault(place, not_as_many(len(cells), len(names)))
         if kind == "contracts":
             batch.unread.add(kind)
         else:

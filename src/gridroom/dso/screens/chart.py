@@ -55,7 +55,7 @@ def chart(curves: Curves, width: int) -> str:
 
 def _panel(curves: Curves, row: int, columns: int) -> Iterator[str]:
     limit, forecast, measured = float(curves.limit[row]), curves.forecast[row], curves.measured[row]
-    now = _first(curves)
+    now = curves.over
     line = np.where(np.arange(curves.blocks) < now, measured, forecast)
     bound = forecast + curves.margin[row]
     own = np.sum([share[row] for share in curves.allotments.values()], axis=0) + 0.0 * forecast
@@ -133,11 +133,6 @@ def _axis(curves: Curves, columns: int) -> list[str]:
             labels[LEFT + column : LEFT + column + 5] = f"{moment:%H:%M}"
             free = column + 7
     return [" " * (LEFT - 1) + "└" + "".join(ticks), "".join(labels).rstrip()]
-
-
-def _first(curves: Curves) -> int:
-    """The block in force, between 0 and the number of blocks."""
-    return min(max((curves.now - curves.start) // curves.block, 0), curves.blocks)
 
 
 def _wrapped(words: list[str], width: int) -> Iterator[str]:

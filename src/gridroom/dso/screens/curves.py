@@ -69,6 +69,11 @@ class Curves:
         return int(self.measured.shape[1])
 
     @property
+    def over(self) -> int:
+        """Number of blocks that have ended."""
+        return min(max((self.now - self.start) // self.block, 0), self.blocks)
+
+    @property
     def times(self) -> list[datetime]:
         """Where blocks begin and the last one ends, on the local clock; one more than there are blocks."""
         return [(self.start + i * self.block).astimezone(self.zone) for i in range(self.blocks + 1)]
@@ -83,8 +88,7 @@ class Curves:
         """What is shown: the newest forecast, what was in force, or first one and then the other."""
         rows = [phase - 1 for phase in self.phases]
         known: NDArray[np.bool_] = ~np.isnan(self.available[rows].max(axis=0))
-        over = min(max((self.now - self.start) // self.block, 0), self.blocks)
-        past, ahead = known[:over], known[over:]
+        past, ahead = known[: self.over], known[self.over :]
         parts = []
         if len(past):
             until = "" if len(ahead) else f" until {local(self.times[-1], self.zone)}"

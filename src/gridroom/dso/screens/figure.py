@@ -86,9 +86,8 @@ def _panel(axis: Axes, curves: Curves, phase: int, edges: Amps) -> None:
         axis.axvline(now, color=NOW, lw=1.2)
         above = axis.get_xaxis_transform()
         axis.text(now, 1, " now", transform=above, va="top", color=NOW, fontsize=8.5)
-    over = min(max((curves.now - curves.start) // curves.block, 0), curves.blocks)
-    _unknown(axis, edges[: over + 1], curves.measured[row, :over], "not measured")
-    _unknown(axis, edges[over:], forecast[over:], "no forecast")
+    _unknown(axis, edges[: curves.over + 1], curves.measured[row, : curves.over], "not measured")
+    _unknown(axis, edges[curves.over :], forecast[curves.over :], "no forecast")
     shown = (curves.measured[row], forecast, bound)
     lows = [np.nanmin(one) for one in shown if not np.isnan(one).all()]
     highs = [np.nanmax(one) for one in shown if not np.isnan(one).all()]

@@ -7,26 +7,22 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 import numpy as np
-import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from gridroom.dso import loads
-from gridroom.dso.cables import Cable, Finding, Node
-from gridroom.dso.loads import PHASES
-from gridroom.dso.readings.measurements import means
-from gridroom.dso.rules import DAY, Office, RiskClass
+from gridroom.dso import allocation, loads, reading_counts
+from gridroom.dso.cables import Cable, Finding, Phases
+from gridroom.dso.loads import PHASES, Load
+from gridroom.dso.rules import Criterion, Office, RiskClass, Rules
 from gridroom.dso.screens import risk
 from gridroom.dso.screens.risk import DAYS, Judged, RealisedRisk, realised
 from gridroom.dso.screens.status import Brake, Post, Status
-from gridroom.dso.store import Store
-from gridroom.dso.tables import ALLOTMENTS, CABLES, JOURNAL, LOADS, PLANS, READING_COUNTS, USAGES
+from gridroom.dso.store import Standing, Store
+from gridroom.dso.tables import ALLOTMENTS, PLANS, USAGES
 from gridroom.oscp.v10.blocks import UNKNOWN
+from gridroom.storage.columns import Ints
 from gridroom.storage.database import Database
-from gridroom.storage.letters import OUTBOX
-from gridroom.storage.outbox import DELIVERED, GIVEN_UP, Outbox
-from gridroom.timegrid import floor
-
-HOUR = timedelta(hours=1)
+from gridroom.storage.outbox import Outbox
+from gridroom.timegrid import DAY, HOUR, floor
 
 AT_ONCE = 20
 """Cables that are looked at in one transaction."""
@@ -42,9 +38,6 @@ WEEK_DAYS, SOMETHING, NEARLY_ALL = 7, 0.05, 0.9
 
 ABOVE = "transformers and substations"
 """Under which name the realised risk of what is above the cables is told."""
-
-REPLACED = "replaced by a newer one"
-"""Why a letter was given up when a newer one took its place."""
 
 
 def look(
@@ -67,28 +60,34 @@ def look(
         findings: What does not fit in the register.
         missed_after: Age from which on the newest reading of a cable is too old.
     """
+    rules = office.rules
     with db.transact() as tx:
-        status = _status(Store(tx, office.rules.block), office, party, parties, now, missed_after)
+        status = _status(Store(tx, rules.block), office, party, parties, now, missed_after)
+    start, n = floor(now, rules.block) - DAYS * DAY, DAYS * DAY // rules.block
     judged, cables = defaultdict[RiskClass, Judged](Judged), iter(office.register.values())
     unreported, overclaimed = defaultdict[str, list[str]](list), list[str]()
     while some := list(islice(cables, AT_ONCE)):
         with db.transact() as tx:
-            store = Store(tx, office.rules.block)
+            store = Store(tx, rules.block)
             for cable in some:
-                judged[office.rules.risk_of(cable)] += _judged(store, office, cable, now)
-                overclaimed += [cable.id] if _is_overclaimed(store, office, cable, now) else []
-            for silent, cable_id in _unreported(store, office.rules.block, some, now):
+                load, risk_class = loads.load_of(store, office, cable.id, start, n), rules.risk_of(cable)
+                judged[risk_class] += _judged(store, rules, cable.limit_ca, risk_class.criterion, [cable], load, start)
+                overclaimed += [cable.id] if _is_overclaimed(cable, load, store.per_day) else []
+            for silent, cable_id in _unreported(store, rules.block, some, now):
                 unreported[silent].append(cable_id)
     for node in office.register.nodes.values():
         with db.transact() as tx:
-            judged[replace(office.rules.classes[0], name=ABOVE)] += _judged(
-                Store(tx, office.rules.block), office, node, now
-            )
+            store = Store(tx, rules.block)
+            if node.limit_ca is not None and store.standing(node.id).latest_end is not None:
+                load, below = loads.load_of(store, office, node.id, start, n), office.register.below(node.id)
+                judged[replace(rules.classes[0], name=ABOVE)] += _judged(
+                    store, rules, node.limit_ca, rules.criterion, below, load, start
+                )
     return replace(
         status,
         overclaimed=tuple(overclaimed),
         unreported={one: tuple(ids) for one, ids in sorted(unreported.items())},
-        risks=_risks(judged, office),
+        risks=_risks(judged, rules),
         findings=tuple(str(one) for one in findings),
     )
 
@@ -102,7 +101,7 @@ class CableLine:
         quality: Of its forecast; `NONE` where nothing is in force.
         latest_end: End of its newest reading. [UTC]
         offered_a: What is offered to all CSOs together in the block in force, per phase; None where nothing is in
-            force. [A]
+            force, or nobody has a contract. [A]
     """
 
     cable: Cable
@@ -121,16 +120,41 @@ def lines(store: Store, office: Office, now: datetime) -> list[CableLine]:
     """
     rules, start = office.rules, floor(now, office.rules.block)
     of = qualities(store, office, store.moment("published"))
-    stands = {row.cable: row for row in store.tx.execute(sa.select(CABLES))}
+    standings, plans = store.standings(office.register), store.read_all(PLANS, office.register, start, 1)
     found = []
     for cable in office.register.values():
-        stand, offered = stands.get(cable.id), None
-        if stand is not None and stand.issued is not None and now - stand.issued <= rules.good_for:
-            available = store.read(PLANS, (cable.id,), start, 1)["available"][:, 0]
-            offered = tuple(int(value) / 100 for value in available) if (available != UNKNOWN).all() else None
-        quality = NONE if offered is None else of[cable.id]
-        found.append(CableLine(cable, quality, stand.latest_end if stand is not None else None, offered))
+        standing, available = standings.get(cable.id, Standing()), plans[cable.id,]["available"][:, 0]
+        fresh = standing.issued is not None and now - standing.issued <= rules.good_for
+        in_force = fresh and bool((available != UNKNOWN).all())
+        to_somebody = in_force and any(one.contracted_ca for one in cable.contracts)
+        offered = tuple(int(value) / 100 for value in available) if to_somebody else None
+        found.append(CableLine(cable, of[cable.id] if in_force else NONE, standing.latest_end, offered))
     return found
+
+
+def adjusted(store: Store, cable: Cable, start: datetime, n: int) -> dict[str, Ints]:
+    """By how much the allotment of each CSO differs from its share: granted above 0, given back below.
+
+    A past block that was divided by other contracts than those of today has none.
+
+    Args:
+        store: The memory.
+        cable: The cable.
+        start: Start of the first block. [UTC]
+        n: Number of blocks.
+
+    Returns:
+        By CSO, shape (3, n), `UNKNOWN` where there is none. [0.01 A]
+    """
+    plan, sheets = store.read(PLANS, (cable.id,), start, n), store.read_all(ALLOTMENTS, (cable.id,), start, n)
+    mine = [sheets[cable.id, party] for party in cable.parties]
+    changes = np.array([one["adjusted"] for one in mine], dtype=np.int64).reshape(-1, PHASES, n)
+    weights = [contract.contracted_ca for contract in cable.contracts]
+    division = allocation.divide(plan["available"], weights, changes, plan["reserve"])
+    same = np.array([one["allotment"] for one in mine]).reshape(-1, PHASES, n) == division.allotment
+    known = same.all(axis=0) & (plan["available"] != UNKNOWN)
+    found = np.where(known, division.allotment - division.base, UNKNOWN)
+    return dict(zip(cable.parties, found, strict=True))
 
 
 def qualities(store: Store, office: Office, published: datetime | None) -> dict[str, str]:
@@ -149,22 +173,10 @@ def divisions(store: Store, office: Office, published: datetime | None) -> dict[
     """What each cable's plan rests on, as of the last publish: the records of the divisions; arguments as above."""
     found = dict[str, dict[str, object]]()
     if published is not None:
-        since = published - office.rules.good_for
-        query = sa.select(JOURNAL.c.cable, JOURNAL.c.record).where(JOURNAL.c.at >= since, JOURNAL.c.kind == "division")
-        for row in store.tx.execute(query.order_by(JOURNAL.c.number)):
+        for row in store.notes("division", published - office.rules.good_for):
             if row.cable in office.register:
                 found[row.cable] = row.record
     return found
-
-
-def flagged(store: Store, now: datetime) -> dict[str, dict[str, int]]:
-    """What was odd about readings of the last `DAYS`: how many, by reason and cable."""
-    since, table = (now - DAYS * DAY).date(), READING_COUNTS.c
-    query = sa.select(table.reason, table.cable, sa.func.sum(table.count)).where(table.day >= since)
-    found = defaultdict[str, dict[str, int]](dict)
-    for reason, cable, count in store.tx.execute(query.group_by(table.reason, table.cable).order_by(table.cable)):
-        found[reason][cable] = int(count)
-    return dict(found)
 
 
 def _status(
@@ -174,10 +186,11 @@ def _status(
     by_quality = defaultdict[str, list[str]](list)
     for cable, quality in qualities(store, office, published).items():
         by_quality[quality].append(cable)
-    stands = {row.cable: row for row in store.tx.execute(sa.select(CABLES))}
-    ends = {one: stands[one].latest_end if one in stands else None for one in office.register}
-    ends |= {one: stands[one].latest_end for one in office.register.nodes if one in stands}  # if ever measured
+    standings = store.standings([*office.register, *office.register.nodes])
+    ends = {one: standings[one].latest_end if one in standings else None for one in office.register}
+    ends |= {one: standings[one].latest_end for one in office.register.nodes if one in standings}  # if ever measured
     late = 2 * rules.publish_every
+    limited = {*office.register, *(one.id for one in office.register.nodes.values() if one.limit_ca is not None)}
     return Status(
         party,
         now,
@@ -186,15 +199,21 @@ def _status(
         {quality: tuple(ids) for quality, ids in by_quality.items()},
         max((end for end in ends.values() if end is not None), default=None),
         tuple(one for one, end in ends.items() if end is None or now - end > missed_after),
-        flagged(store, now),
-        _posts(store.tx, parties, now, late),
+        reading_counts.counted(store, (now - DAYS * DAY).date()),
+        _posts(Outbox(store.tx), parties, now, late),
         {operation: asdict(tally) for operation, tally in sorted(Outbox(store.tx).counts().items())},
-        {cable: brake for cable, row in stands.items() if (brake := _brake(row, rules.brake_hold, now)) is not None},
+        {one: brake for one, standing in standings.items() if (brake := _brake(standing, rules.brake_hold, now))},
         missed_after=missed_after,
-        learned_until=max(
-            (row.learned_until for row in stands.values() if row.learned_until is not None), default=None
-        ),
+        block=rules.block,
+        unbraked=tuple(one for one in ends if one in limited and _too_late(standings.get(one), rules.block, now)),
+        learned_until=max((one.learned_until for one in standings.values() if one.learned_until), default=None),
     )
+
+
+def _too_late(standing: Standing | None, block: timedelta, now: datetime) -> bool:
+    """Whether the newest reading was not looked at and is too old for it by now, see `braking`."""
+    end = standing and standing.latest_end
+    return standing is not None and end is not None and end != standing.watched and now - end > block
 
 
 def _unreported(store: Store, block: timedelta, cables: Iterable[Cable], now: datetime) -> Iterator[tuple[str, str]]:
@@ -212,92 +231,65 @@ def _unreported(store: Store, block: timedelta, cables: Iterable[Cable], now: da
                 yield contract.party, one.id
 
 
-def _posts(tx: sa.Connection, parties: Iterable[str], now: datetime, late: timedelta) -> dict[str, Post]:
-    outbox, waiting, overdue = Outbox(tx), Counter[str](), Counter[str]()
+def _posts(outbox: Outbox, parties: Iterable[str], now: datetime, late: timedelta) -> dict[str, Post]:
+    waiting, overdue = Counter[str](), Counter[str]()
     for letter in outbox.waiting():
         waiting[letter.party] += 1
         overdue[letter.party] += now - letter.date_time >= late
     gone, stopped = defaultdict[str, list[Line]](list), defaultdict[str, list[Line]](list)
-    for row in tx.execute(_given_up_since(now - DAY)):
-        gone[row.party].append((row.operation, row.note, row.settled))
+    for party, operation, why, at in outbox.lost(now - DAY):
+        gone[party].append((operation, why, at))
     for party, operation, said, since in outbox.stopped():
         stopped[party].append((operation, said, since))
     return {
-        one: Post(waiting[one], overdue[one], _silent_since(tx, one), tuple(gone[one]), tuple(stopped[one]))
+        one: Post(waiting[one], overdue[one], outbox.silent_since(one), tuple(gone[one]), tuple(stopped[one]))
         for one in parties
     }
 
 
-def _given_up_since(when: datetime) -> sa.Select[tuple[str, str, str, datetime]]:
-    """Letters given up, newest first, with no newer one in their place and none of their operation answered since."""
-    later = OUTBOX.alias("later")
-    same = (later.c.party == OUTBOX.c.party) & (later.c.operation == OUTBOX.c.operation)
-    answered = sa.exists().where(same, later.c.state == DELIVERED, later.c.settled > OUTBOX.c.settled)
-    mine = (OUTBOX.c.state == GIVEN_UP) & (OUTBOX.c.note != REPLACED) & (OUTBOX.c.settled >= when)
-    query = sa.select(OUTBOX.c.party, OUTBOX.c.operation, OUTBOX.c.note, OUTBOX.c.settled)
-    return query.where(mine, ~answered).order_by(OUTBOX.c.settled.desc())
-
-
-def _silent_since(tx: sa.Connection, party: str) -> datetime | None:
-    """Date of the first letter that was tried after the last answer of a party, and is without one itself.
-
-    A forecast that nobody answers is soon replaced by a newer one, so no single letter would ever be late.
-    """
-    mine = (OUTBOX.c.party == party) & (OUTBOX.c.attempts > 0)
-    answered = tx.scalar(sa.select(sa.func.max(OUTBOX.c.settled)).where(mine, OUTBOX.c.state == DELIVERED))
-    since = mine & (OUTBOX.c.state != DELIVERED)
-    if answered is not None:
-        since &= OUTBOX.c.date_time > answered
-    first: datetime | None = tx.scalar(sa.select(sa.func.min(OUTBOX.c.date_time)).where(since))
-    return first
-
-
-def _brake(row: sa.Row[tuple[object, ...]], hold: timedelta, now: datetime) -> Brake | None:
-    if row.brake is None or row.braked_at is None or now - row.braked_at >= hold:
+def _brake(standing: Standing, hold: timedelta, now: datetime) -> Brake | None:
+    since, low = standing.braked_at, standing.brake
+    if low is None or since is None or now - since >= hold:
         return None
-    return Brake(row.braked_at, row.braked_at + hold, tuple(value / 100 for value in row.brake))
+    return Brake(since, since + hold, tuple(value / 100 for value in low))
 
 
-def _judged(store: Store, office: Office, place: Cable | Node, now: datetime) -> Judged:
-    """Blocks in the last `DAYS` of which the load is sure and for which something was issued.
+def _judged(
+    store: Store, rules: Rules, limit: Phases, criterion: Criterion, below: Iterable[Cable], load: Load, start: datetime
+) -> Judged:
+    """Blocks of a load of which it is sure and for which something was issued on the cables below, all together.
 
     What was available by the newest plan counts, and at least what the CSOs were entitled to or may have held: a brake
     in a block does not undo what was promised of it.
-
-    Of a transformer or substation that is measured, all that was offered on the cables below counts together.
     """
-    rules, limit = office.rules, place.limit_ca
-    n, end = DAYS * store.per_day, floor(now, rules.block)
-    start = end - n * rules.block
-    if limit is None or (isinstance(place, Node) and store.standing(place.id).latest_end is None):
-        return Judged()
-    below = (place,) if isinstance(place, Cable) else office.register.below(place.id)
-    found = loads.load_of(store, office, place.id, start, n)
-    offered, known = np.zeros((3, n), dtype=np.int64), found.learnable
+    n = load.load.shape[1]
+    offered, known = np.zeros((PHASES, n), dtype=np.int64), load.learnable
     for cable in below:
         available = store.read(PLANS, (cable.id,), start, n)["available"]
         held = sum((store.read(ALLOTMENTS, (cable.id, party), start, n)["entitled"] for party in cable.parties), 0)
         offered, known = offered + np.maximum(available, held), known & (available != UNKNOWN).all(axis=0)
-    criterion = rules.risk_of(place).criterion if isinstance(place, Cable) else rules.criterion
-    return risk.judge(limit, offered, found.load, known, criterion, max(1, HOUR // rules.block), store.per_day)
+    return risk.judge(limit, offered, load.load, known, criterion, _hour(rules), store.per_day)
 
 
-def _is_overclaimed(store: Store, office: Office, cable: Cable, now: datetime) -> bool:
+def _is_overclaimed(cable: Cable, load: Load, per_day: int) -> bool:
     """Whether reports explain nearly all that a cable carried in most blocks of a week: as if its homes used nothing.
 
     A report that is too high makes the load that is learned too low, and nothing in OSCP 1.0 proves one.
     """
-    n = WEEK_DAYS * store.per_day
-    start = floor(now, office.rules.block) - n * office.rules.block
-    cells = store.read(LOADS, (cable.id,), start, n)
-    measured, found = means(cells["sums"], cells["masks"]), loads.load_of(store, office, cable.id, start, n)
-    carried = found.learnable & (measured >= np.array(cable.limit_ca)[:, None] * SOMETHING) & (measured > 0)
-    explained = carried & (found.load <= (1 - NEARLY_ALL) * measured)
-    return bool(carried.sum() >= store.per_day and explained.sum() > carried.sum() / 2)
+    week = slice(-WEEK_DAYS * per_day, None)
+    measured = load.measured[:, week]
+    carried = load.learnable[week] & (measured >= np.array(cable.limit_ca)[:, None] * SOMETHING) & (measured > 0)
+    explained = carried & (load.load[:, week] <= (1 - NEARLY_ALL) * measured)
+    return bool(carried.sum() >= per_day and explained.sum() > carried.sum() / 2)
 
 
-def _risks(judged: Mapping[RiskClass, Judged], office: Office) -> dict[str, RealisedRisk]:
-    hour = max(1, HOUR // office.rules.block)
+def _hour(rules: Rules) -> int:
+    """Blocks of an hour."""
+    return max(1, HOUR // rules.block)
+
+
+def _risks(judged: Mapping[RiskClass, Judged], rules: Rules) -> dict[str, RealisedRisk]:
+    hour = _hour(rules)
     return {
         one.name or "default": realised(
             one.risk, found.exceeded, found.blocks, found.days, 1 if one.criterion == "15min" else hour

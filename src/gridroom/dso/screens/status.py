@@ -8,9 +8,13 @@ from enum import StrEnum
 
 from gridroom.dso.readings.measurements import Reason
 from gridroom.dso.screens.risk import DAYS, RealisedRisk
+from gridroom.timegrid import QUARTER
 
 HARMLESS = (Reason.REPEATED, Reason.DISORDERED, Reason.CLOCK)
 """What may be odd about readings and is nothing to look after."""
+
+RUNS = "see that `gridroom dso run` runs, or see its log"
+"""What to do when nothing is published: it may run and fail."""
 
 MOST_NAMED = 5
 """Ids that are named in one sentence."""
@@ -90,12 +94,14 @@ class Status:
         posts: Letters, by CSO.
         messages: Sent, acknowledged and refused since the beginning, by operation.
         brakes: In force, by cable.
+        unbraked: Cables, transformers and substations whose newest reading came too late to brake on.
         risks: Over `DAYS`, by risk class.
         findings: What does not fit in the register.
         unreported: Cables by CSO of which a report of use is missing that was due in the last day, more than an hour
             ago.
         overclaimed: Cables that carried little but reported use for a week.
         missed_after: Age from which on the newest reading of a cable is too old.
+        block: Length of a block: a reading that comes later than that after its end is not braked on.
         learned_until: Up to when the readings of any cable are learned. [UTC]
     """
 
@@ -106,15 +112,17 @@ class Status:
     qualities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     newest: datetime | None = None
     silent: tuple[str, ...] = ()
-    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    counts: Mapping[Reason, Mapping[str, int]] = field(default_factory=dict)
     posts: Mapping[str, Post] = field(default_factory=dict)
     messages: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     brakes: Mapping[str, Brake] = field(default_factory=dict)
+    unbraked: tuple[str, ...] = ()
     risks: Mapping[str, RealisedRisk] = field(default_factory=dict)
     findings: tuple[str, ...] = ()
     unreported: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     overclaimed: tuple[str, ...] = ()
     missed_after: timedelta = timedelta(hours=1)
+    block: timedelta = QUARTER
     learned_until: datetime | None = None
 
     @property
@@ -178,11 +186,12 @@ def _published(status: Status) -> Iterator[Sign]:
     age = status.age
     if age is None and status.learned_until is not None:
         text = f"a long history is learned first, so far until {status.learned_until:%Y-%m-%d %H:%M} UTC"
-        yield Sign(Level.ALARM, "publish", f"nothing was published yet; {text}; see that `gridroom dso run` runs")
+        yield Sign(Level.ALARM, "publish", f"nothing was published yet; {text}; {RUNS}")
     elif age is None:
-        yield Sign(Level.ALARM, "publish", "nothing was published yet; start it with `gridroom dso run`")
+        text = "nothing was published yet; start it with `gridroom dso run`, or see its log"
+        yield Sign(Level.ALARM, "publish", text)
     elif age > status.late_after:
-        yield Sign(Level.ALARM, "publish", f"the last one is {minutes(age)} old; see that `gridroom dso run` runs")
+        yield Sign(Level.ALARM, "publish", f"the last one is {minutes(age)} old; {RUNS}")
     elif age < -status.late_after:
         yield Sign(Level.ALARM, "publish", "the last one lies ahead of the clock; see that the clock is right")
 
@@ -241,6 +250,9 @@ def _braked(status: Status) -> Iterator[Sign]:
     if status.brakes:
         text = f"overload measured, capacity taken back: {named(sorted(status.brakes))}"
         yield Sign(Level.ALARM, "brakes", text)
+    if status.unbraked and status.published is not None:
+        text = f"the newest reading came more than {minutes(status.block)} after its end, too late to brake on"
+        yield Sign(Level.NOTICE, "brakes", f"{text}: {named(status.unbraked)}")
 
 
 def _risked(status: Status) -> Iterator[Sign]:

@@ -11,7 +11,7 @@ PERSISTENCE, FOUR_WEEKS, LIGHTGBM = "weekly_persistence", "four_week_mean", "lig
 
 def baselines() -> dict[str, Make | str]:
     """How to make each of them, by name; a text says what to do about one that cannot be made here."""
-    absent = "not installed: pip install 'gridroom[backtest]' adds it"
+    absent = "not installed: pip install '.[backtest]' in Gridroom's source adds it"
     return {
         PERSISTENCE: weekly_persistence,
         FOUR_WEEKS: four_week_mean,

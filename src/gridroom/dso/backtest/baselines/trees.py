@@ -5,7 +5,7 @@ quantile less their median is the scale of the calibrated margin.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from gridroom.dso.backtest.baselines.history import History
 from gridroom.dso.backtest.calendar import local
 from gridroom.dso.backtest.grid import Amps
 from gridroom.dso.backtest.method import Setting
+from gridroom.timegrid import DAY
 
 Floats = NDArray[np.float32]
 
-DAY = timedelta(days=1)
 WEEKS = (1, 2, 3, 4)
 
 MEMORY_DAYS = 28
