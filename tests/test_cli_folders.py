@@ -1,5 +1,7 @@
 """Each office in a folder of its own: what is told in the folder of another one, and when it runs already."""
 
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +112,18 @@ def test_a_second_run_is_refused_on_any_port_until_the_first_has_ended(offices: 
         until(lambda: first.said().count(f"{side.upper()} listens") == 2, "it listens again")
     finally:
         first.kill()
+
+
+@pytest.mark.parametrize(("side", "n"), [("dso", 0), ("cso", 0), ("cso", 1), ("cso", 2)])
+def test_a_port_that_is_taken_is_told_with_its_file_and_lets_go_of_the_rest(offices: Path, side: str, n: int) -> None:
+    config = offices / side / f"{side}.toml"
+    port = int(re.findall(r"port = (\d+)", config.read_text())[n])
+    for _ in range(2):  # the second time nothing is in the way that the first one left
+        with socket.create_server(("127.0.0.1", port)):
+            line = gridroom(side, "run", offices / side)
+        assert line.startswith(f"gridroom: {config}: ")
+        assert str(port) in line
+        assert f"does a {side.upper()} run there already? end what does, or choose" in line
 
 
 def _elsewhere(line: str) -> str:

@@ -2,10 +2,12 @@
 
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import inspect
 
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ def read(path: Path, kind: type[T]) -> T:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_place(str(error))}") from error
+        raise ConfigError(f"{path}: {_place(str(error), kind)}") from error
     except (msgspec.DecodeError, ValueError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
@@ -57,8 +59,34 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _place(text: str) -> str:
+def _place(text: str, kind: type) -> str:
+    """What is wrong in a file, with its place and what may stand there."""
     found = re.search(r" - at `\$\.?([^`]*)`$", text)
-    if found:
-        return f"`{found[1].replace('[...]', '')}`: {text[: found.start()]}"
-    return text
+    place, told = (found[1].replace("[...]", ""), text[: found.start()]) if found else ("", text)
+    names = re.sub(r"\[\d*\]", "", place).split(".") if place else []
+    return (f"`{place}`: " if place else "") + told + _hint(told, _allowed(inspect.type_info(kind), names))
+
+
+def _hint(told: str, allowed: list[str]) -> str:
+    """What may have been meant, of a key or of one of a few texts."""
+    slip = re.search(r"unknown field `(.*)`|enum value '(.*)'", told)
+    if slip is None or not allowed:
+        return ""
+    near = get_close_matches(slip[1] or slip[2], allowed, 1)
+    return f"; did you mean {near[0]}?" if near and slip[1] else f"; there are {', '.join(allowed)}"
+
+
+def _allowed(one: inspect.Type, names: list[str]) -> list[str]:
+    """What may stand at a place in a value: the keys of a table, or one of a few texts."""
+    match one:
+        case inspect.UnionType(types=types):
+            return [word for each in types for word in _allowed(each, names)]
+        case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
+            return _allowed(item, names)
+        case inspect.StructType(fields=fields) | inspect.DataclassType(fields=fields):
+            if not names:
+                return [field.encode_name for field in fields]
+            return next((_allowed(field.type, names[1:]) for field in fields if field.encode_name == names[0]), [])
+        case inspect.LiteralType(values=values):
+            return [str(value) for value in values]
+    return []

@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx2
 import numpy as np
@@ -138,7 +139,8 @@ def test_a_file_of_measurements_is_taken_in_and_broken_rows_are_named(folder: Pa
     assert (received.stored, received.repeated) == (8, 1)
     assert [one.where for one in received.findings] == ["row 10"]
     earlier = import_measurements(folder, folder / "m.csv", now=start)
-    assert {one.text for one in earlier.findings[1:]} == {f"ends after now ({start.isoformat()})"}
+    local = start.astimezone(ZoneInfo("Europe/Amsterdam")).isoformat()
+    assert [one.text for one in earlier.findings[1:]] == [f"ends after now ({local}) (8 more like this)"]
 
 
 # -- sockets ---------------------------------------------------------------------------------------------------------
@@ -179,7 +181,15 @@ async def test_csos_and_meters_are_served_over_mutual_tls_and_the_line_goes_both
             refused = await post(folder, name, base + "/measurements", data, "application/json")
             assert refused.status_code == status
         bad = await post(folder, "meter-1", base + "/measurements", b"{", "application/json", "dso")
-        assert bad.status_code == 400
+        assert (bad.status_code, "text/csv" in bad.text) == (400, False)
+        lost = await post(folder, "meter-1", base + "/measurements", csv, "application/x-www-form-urlencoded", "dso")
+        assert (lost.status_code, lost.text.endswith("; CSV is sent with content-type: text/csv\n")) == (400, True)
+        with db.transact() as tx:
+            tx.exec_driver_sql("ALTER TABLE loads RENAME TO away")
+        lost = await post(folder, "meter-1", base + "/measurements", csv, "text/csv", "dso")
+        assert (lost.status_code, lost.text) == (503, "The readings are not stored: send them again later\n")
+        with db.transact() as tx:
+            tx.exec_driver_sql("ALTER TABLE away RENAME TO loads")
         foreign = reading.replace(b"cable-1", b"cable-9")
         none = await post(folder, "meter-1", base + "/measurements", foreign, "application/json", "dso")
         assert none.status_code == 422

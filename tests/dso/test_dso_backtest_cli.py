@@ -135,7 +135,7 @@ def test_with_a_zone_clock_times_are_read_as_of_it(tmp_path: Path) -> None:
 def test_new_series_are_judged_in_their_first_week(file: Path, tmp_path: Path) -> None:
     (tmp_path / "limits.csv").write_text("series,limit_a\n" + "".join(f"s{k},100\n" for k in range(5)))
     json_file = tmp_path / "out.json"
-    words = ("--limits", tmp_path / "limits.csv", "--new", "s1,s4", "--no-baselines", "--json", json_file)
+    words = ("--limits", tmp_path / "limits.csv", "--new", "s1", "--new", "s4", "--no-baselines", "--json", json_file)
     done = gridroom(file, *words, "--warmup-days", 60, "--risk", 0.01)
     assert done.exit_code == 0, done.output
     out = json.loads(json_file.read_text())
@@ -245,6 +245,16 @@ def test_the_heading_fits_80_columns_and_a_small_risk_is_told_in_full(file: Path
     assert done.exit_code == 0, done.output
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "with a risk of 0.0000001 %." in " ".join(done.stdout.split())
+
+
+def test_the_table_says_what_was_asked_and_whether_it_came_true_also_in_a_narrow_terminal(file: Path) -> None:
+    words = ["backtest", *map(str, (file, "--warmup-days", 60, "--criterion", "1h", "--risk", 0.01))]
+    done = CliRunner(env=WIDE | {"COLUMNS": "40"}).invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "…" not in done.stdout
+    assert next(line for line in done.stdout.splitlines() if "(asked)" in line).startswith("  1-h means (asked)")
+    assert "gridroom exceeded" in done.stdout
+    assert "where 1 % was asked: as chance allows (" in " ".join(done.stdout.split())
 
 
 def test_a_bad_file_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from dso_fleet import Life, begin, noisy
 from gridroom.dso.backtest.run import offer
+from gridroom.dso.forecasting import hours
 from gridroom.dso.forecasting.fleet import Quality
-from gridroom.dso.forecasting.layout import CLASSES, DAY_AHEAD
+from gridroom.dso.forecasting.layout import CLASSES, DAY_AHEAD, IN_FORCE
 from gridroom.dso.forecasting.learn import GONE_DAYS
 
 DAY = 24
@@ -141,6 +142,7 @@ def test_a_late_series_has_the_factor_of_the_day_ahead_for_the_next_blocks_too()
     assert (outlook.hours[0] != 1).all()
     expected[outlook.classes == DAY_AHEAD] *= outlook.hours[0][outlook.classes == DAY_AHEAD, None]
     expected[outlook.classes < DAY_AHEAD, 0] *= outlook.hours[0][outlook.classes < DAY_AHEAD]
+    expected[outlook.classes <= IN_FORCE, 1:] *= outlook.hours[hours.SOON][outlook.classes <= IN_FORCE, None]
     np.testing.assert_allclose(margin, expected, rtol=1e-4)
     per_series = outlook.bound(np.repeat(factors[:, None], 12, axis=1), 0)
     np.testing.assert_allclose(per_series - outlook.mean, expected, rtol=1e-4)

@@ -6,10 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from dso_fleet import HOUR, RISK, begin, noisy
+from dso_fleet import HOUR, QUARTER, RISK, begin, noisy
 from gridroom.dso.forecasting import hours, lean, learn
 from gridroom.dso.forecasting.calendar import Cell
-from gridroom.dso.forecasting.layout import DAY_AHEAD, LAST, Layout
+from gridroom.dso.forecasting.layout import CLASSES, DAY_AHEAD, IN_FORCE, LAST, Layout
 from gridroom.dso.forecasting.learn import KNOWN, LEANING, Mixing
 from gridroom.dso.forecasting.scores import BINS, RARE, Judged
 from gridroom.dso.forecasting.state import PARTS, State
@@ -89,7 +89,7 @@ def test_scores_that_do_not_count_say_nothing_and_parts_of_a_fleet_say_as_much_a
     np.testing.assert_allclose(mine.lean, whole.lean, rtol=1e-5)
     np.testing.assert_allclose(mine.hours, whole.hours, rtol=1e-5)
     assert whole.lean[:, lean.JUDGED, 0].tolist() == [5, 5]
-    assert np.count_nonzero(whole.hours[1, 0]) == 1
+    assert np.count_nonzero(whole.hours[1], axis=1).tolist() == [1, 1, 0, 1]
 
 
 def hourly(wave: float) -> np.ndarray:
@@ -102,16 +102,14 @@ def hourly(wave: float) -> np.ndarray:
         for slot in range(24):
             scale = np.full(SERIES // 10, np.exp(found[1, slot]))
             judged = told(scale, chance.exponential(shape[slot], scale.size))
-            day_ahead = np.array([[True], [False]])
-            used = Judged(judged.counts, judged.high & day_ahead, judged.scale, np.ones_like(judged.weight))
-            hours.gather(used, found[1, slot], sums[:, 1, slot])
+            hours.gather(judged.high[0], np.ones_like(judged.weight[0]), found[1, slot], sums[:, 1, slot])
     return hours.factors(sums)
 
 
 @pytest.mark.parametrize("wave", [0.0, 0.1, 0.15, 3.0])
 def test_the_scale_is_larger_at_the_hours_at_which_errors_go_further(wave: float) -> None:
     found = hourly(wave)
-    np.testing.assert_array_equal(found[[0, 2]], 0)
+    np.testing.assert_array_equal(found[[0, 2, 3]], 0)
     if wave > 1:
         assert found[1].max() == np.float32(hours.MOST)
         assert found[1].min() == -np.float32(hours.MOST)
@@ -130,21 +128,30 @@ def test_no_hour_of_the_day_is_different_from_the_others() -> None:
 
 
 @pytest.mark.parametrize("criterion", [0, 1])
-def test_only_the_day_ahead_has_factors_of_hours(criterion: int) -> None:
-    life = begin(4, criteria=(0, 1)).take(noisy(24 * 30, 4))
-    outlook = life.outlook(24)
-    plain = life.bound(24, RISK, criterion) - outlook.mean
-    life.fleet.common.hours[:] += np.linspace(0.05, 0.3, 24, dtype=np.float32)
-    more = (life.bound(24, RISK, criterion) - outlook.mean) / plain
-    ahead = outlook.classes == DAY_AHEAD
-    slots = life.fleet.calendar.slots(life.number, 24)
-    np.testing.assert_allclose(more[~ahead], 1, rtol=1e-5)
-    np.testing.assert_allclose(more[ahead, 0], np.exp(np.linspace(0.05, 0.3, 24))[slots[ahead]], rtol=1e-3)
+def test_the_day_ahead_has_factors_of_hours_and_blocks_until_the_one_in_force_where_a_block_is_judged(
+    criterion: int,
+) -> None:
+    life = begin(4, criteria=(0, 1), block=QUARTER).take(noisy(96 * 30, 4))
+    life.fleet.state.gap[3] = 10  # of which nothing recent is known: the day ahead from now on
+    outlook = life.outlook(96)
+    plain = life.bound(96, RISK, criterion) - outlook.mean
+    ahead, soon = np.linspace(0.05, 0.3, 96, dtype=np.float32), np.linspace(-0.1, 0.2, 96, dtype=np.float32)
+    life.fleet.common.hours[:] += ahead
+    life.fleet.common.hours[hours.SOON] += soon - ahead
+    more = np.log((life.bound(96, RISK, criterion) - outlook.mean) / plain)
+    slots = life.fleet.calendar.slots(life.number, 96)
+    middle = (slots + (2 if criterion else 0)) % 96  # an hour is judged at its end
+    expected = np.where(outlook.classes == DAY_AHEAD, ahead[middle], 0)
+    if not criterion:
+        expected = np.where(outlook.classes <= IN_FORCE, soon[slots], expected)
+    np.testing.assert_allclose(more[:, :3], np.tile(expected, (3, 1)).T, atol=1e-3)
+    np.testing.assert_allclose(more[:, 3], ahead[middle], atol=1e-3)
 
 
-def test_what_is_scored_is_what_was_issued() -> None:
-    """Twice the scale at a time of day: half the scores of the day ahead."""
-    once = begin(200).take(noisy(24 * 30, 200))
+@pytest.mark.parametrize("criterion", [0, 1])
+def test_what_is_scored_is_what_was_issued(criterion: int) -> None:
+    """Twice the scale at a time of day: half the scores of the day ahead, and of blocks until the one in force."""
+    once = begin(200, criteria=(0, 1), block=QUARTER).take(noisy(96 * 30, 200))
     twice = once.twin()
     common, middles = once.fleet.common, np.arange(BINS) + 0.5
     found = []
@@ -152,6 +159,7 @@ def test_what_is_scored_is_what_was_issued() -> None:
         life.fleet.common = replace(common, hours=np.full_like(common.hours, factor))
         life.fleet.pool = replace(life.fleet.pool, scored=np.zeros_like(life.fleet.pool.scored))
         life.fleet.advance(life.number, noisy(1, 200)[0] + 50)
-        found.append(life.fleet.pool.scored[0] @ middles)
-    assert found[1][DAY_AHEAD] == pytest.approx(found[0][DAY_AHEAD] / 2, rel=0.01)
-    np.testing.assert_array_equal(found[0][:DAY_AHEAD], found[1][:DAY_AHEAD])
+        found.append(life.fleet.pool.scored[criterion] @ middles)
+    halved = np.isin(np.arange(CLASSES), [DAY_AHEAD] if criterion else [0, IN_FORCE, DAY_AHEAD])
+    np.testing.assert_allclose(found[1][halved], found[0][halved] / 2, rtol=0.02)
+    np.testing.assert_array_equal(found[0][~halved], found[1][~halved])

@@ -13,6 +13,7 @@ from gridroom.dso.forecasting import learn
 from gridroom.dso.forecasting.calendar import Calendar
 from gridroom.dso.forecasting.fleet import Fleet
 from gridroom.dso.forecasting.layout import Layout
+from gridroom.dso.forecasting.learn import LONG, OWN, VARIANCE
 from gridroom.dso.forecasting.pool import Pool, Sums
 from gridroom.dso.forecasting.state import State
 
@@ -113,6 +114,23 @@ def lived() -> Life:
     life = LIFE.twin()
     life.mixed([0.4, 0.2, 0.4], [0.3, 0.2, 0.3], last=0.3)
     return life
+
+
+def test_the_errors_of_a_time_of_day_itself_are_remembered_longer_than_those_of_the_times_around() -> None:
+    chance, life = np.random.default_rng(5), begin(2)
+    state = life.take(20 + chance.normal(0, 1, (60 * 24, 2))).fleet.state
+    before, before_long = state.day.mean(), state.day_long.mean()
+    life.take(np.full((60 * 24, 2), 20.0))
+    assert state.day.mean() == pytest.approx(before * (1 - VARIANCE) ** 60, rel=0.3)
+    assert state.day_long.mean() == pytest.approx(before_long * (1 - LONG) ** 60, rel=0.3)
+    state.day_long[:], state.near_long[:], fleet = 100, 400, life.fleet
+    cell = fleet.calendar.at(life.number)
+    learn.renew(fleet.layout, state, fleet.common.mixing, cell, np.zeros(2, np.float32))
+    day, near = state.scale_day[cell.slot].copy(), state.scale_near[cell.slot].copy()
+    state.day_long[:], state.near_long[:] = 400, 1600
+    learn.renew(fleet.layout, state, fleet.common.mixing, cell, np.zeros(2, np.float32))
+    np.testing.assert_allclose(state.scale_day[cell.slot] - day, OWN * 10, rtol=1e-3)
+    np.testing.assert_allclose(state.scale_near[cell.slot] - near, OWN * 20, rtol=1e-3)
 
 
 some_loads = st.lists(st.lists(st.sampled_from([np.nan, 0.0, 5.0, 20.0, 80.0]), min_size=6, max_size=6), max_size=5)

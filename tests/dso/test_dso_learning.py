@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from dso_area import DAY, HOUR, MONDAY, Area, assert_same, homes, invented, shared
+import databases
+from dso_area import DAY, HOUR, MIGRATIONS, MONDAY, Area, assert_same, homes, invented, shared
 from gridroom.dso import learning
 from gridroom.dso.cables import Node
 from gridroom.dso.forecasting.scores import WINDOW_DAYS
 from gridroom.dso.readings.measurements import Flag
 from gridroom.dso.rules import RiskClass
 from gridroom.dso.store import Store
-from gridroom.dso.tables import LOADS, POOLS
+from gridroom.dso.tables import LEARNERS, LOADS, POOLS
 from gridroom.oscp.v10.blocks import UNKNOWN
+from gridroom.storage import database
 
 pytestmark = pytest.mark.usefixtures("database_kind")
 
@@ -81,6 +83,26 @@ def test_what_was_learned_and_is_lost_is_made_anew_from_the_history(make: Make) 
         area.expect(MONDAY + day * DAY)
     area.lose()
     assert area.learned() == {}
+    same.expect(NOW)
+    assert_same_expectation(area, same)
+    assert_same(area, same)
+
+
+def test_states_of_before_errors_were_remembered_longer_are_learned_anew_from_the_history(make: Make) -> None:
+    area, same = make(), history(make(), gaps=False)
+    area.db.close()
+    url = databases.current.lasting(MIGRATIONS)
+    area.db = database.open(url, MIGRATIONS)
+    history(area, gaps=False).expect(NOW)
+    with area.db.transact() as tx:
+        for row in tx.execute(LEARNERS.select()).all():
+            fewer = LEARNERS.update().where(LEARNERS.c.cable == row.cable).values(state=row.state[:-48])
+            tx.execute(fewer)
+        tx.execute(text("UPDATE alembic_version SET version_num = 'dso0005'"))
+    area.db.close()
+    area.db = database.open(url, MIGRATIONS)
+    assert area.learned() == {}
+    assert list(area.pools()) == []
     same.expect(NOW)
     assert_same_expectation(area, same)
     assert_same(area, same)

@@ -144,18 +144,18 @@ def test_whatever_stands_in_a_file_nothing_else_is_raised(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("head", "hint"),
     [
-        ("time;cable;L1;L2;L3", "; columns are separated by commas, and numbers have a point"),
-        ("cable\tlimit_a", "; columns are separated by commas, and numbers have a point"),
-        ("Time,Cable,l1,l2,l3", "; write time for Time, cable for Cable, L1 for l1, L2 for l2, L3 for l3"),
-        ("Cable,Limit_A", "; write cable for Cable"),
-        ("time,cable,L1,L2,L3,quality,N", "; leave out quality, N"),
-        ("[]", "; readings in JSON come over HTTPS or MQTT only"),
-        ("", "not none; the file is empty"),
-        ("a,b", "not a,b"),
+        ("time;cable;L1;L2;L3", "columns are separated by commas, and numbers have a point"),
+        ("cable\tlimit_a", "columns are separated by commas, and numbers have a point"),
+        ("Time,Cable,l1,l2,l3", "write time for Time, cable for Cable, L1 for l1, L2 for l2, L3 for l3"),
+        ("Cable,Limit_A", "write cable for Cable"),
+        ("time,cable,L1,L2,L3,quality,N", "leave out quality, N"),
+        ("[]", "readings in JSON come over HTTPS or MQTT only"),
+        ("", "the file is empty"),
+        ("a,b", "a,b are no columns of measurements"),
     ],
 )
 def test_of_a_header_that_is_nearly_right_it_is_told_what_to_change(head: str, hint: str) -> None:
-    with pytest.raises(HeaderError, match=re.escape(hint) + "$"):
+    with pytest.raises(HeaderError, match=re.escape(f"row 1: {hint}; the columns must be ")):
         csv(head + "\n" if head else "")
 
 
@@ -173,7 +173,7 @@ def test_a_decimal_comma_is_pointed_out() -> None:
     "head", ["time;cable;L1", "", "time", "cable,L1,L2,L3", "time,cable,L1,L2", "time,a.L4", "time,a", "time,a.L1,b"]
 )
 def test_a_file_with_another_header_is_refused_whole(head: str) -> None:
-    with pytest.raises(DeliveryError, match="row 1: the columns must be time,cable,L1,L2,L3"):
+    with pytest.raises(DeliveryError, match=r"row 1: .*; the columns must be time,cable,L1,L2,L3"):
         csv(head + "\n")
 
 
@@ -275,8 +275,9 @@ def test_a_local_day_has_92_96_or_100_quarters(month: int, day: int, quarters: i
 def test_the_hour_that_the_clock_skips_is_refused() -> None:
     text = "time,c.L1\n" + "".join(f"2026-03-29T0{h}:{m:02}:00,1\n" for h in (1, 2, 3) for m in (0, 15, 30, 45))
     delivery = csv(text, AMSTERDAM)
-    assert wheres(delivery) == ["row 6", "row 7", "row 8", "row 9"]
-    assert "skipped by the clocks" in delivery.received.findings[0].text
+    assert [str(one) for one in delivery.received.findings] == [
+        "row 6: time: 2026-03-29T02:00:00 is skipped by the clocks on that day (3 more like this)"
+    ]
     assert len(delivery.series["c"]) == 8
 
 

@@ -169,7 +169,7 @@ def test_a_plain_number_is_read(number: str) -> None:
         ),
         (
             ("cable,limit_a,voltage_v\nc2,5,400\n",),
-            "warning: 4.csv row 2, cable 'c2': 400.000 V looks like the voltage",
+            "warning: 4.csv row 2, cable 'c2': 400 V looks like the voltage",
         ),
         (("cable,limit_a,risk_class\nc2,5,school\n",), "cable 'c2': there is no [[risk_class]] 'school' in dso.toml"),
         ((f"cable,limit_a\n{'c' * 201},5\n",), "an id must have 1 to 200 printable characters"),
@@ -354,6 +354,31 @@ def test_what_would_be_left_of_a_cable_that_is_taken_out_is_told_once(folder: Pa
     assert [str(one) for one in told.findings] == ["d.csv row 2, connection 'r9': there is no cable 'c7'"]
 
 
+def test_what_was_refused_is_not_counted_as_contracted(folder: Path) -> None:
+    rows = "cso,cable,contracted_a\ncso,c2,50\neast,c2,40\n"
+    told = import_register(folder, files(folder, a="cable,limit_a\nc2,63\n", b=rows))
+    assert [str(one) for one in told.findings] == [
+        "b.csv row 3, contract of 'east' on 'c2': names 'east', which is no [[peer]] in dso.toml; add it there"
+    ]
+
+
+def test_an_id_that_a_spreadsheet_has_shortened_is_warned_of(folder: Path) -> None:
+    rows = "connection,cable\n8.71687E+17,cable-1\n8.71E-1,cable-1\n871687000000000001,cable-1\n"
+    told = import_register(folder, files(folder, a=rows))
+    assert told.stored
+    assert [str(one) for one in told.findings] == [
+        "a.csv row 2, connection '8.71687E+17': its id looks like a number that a spreadsheet has shortened: export "
+        "the column as text"
+    ]
+
+
+def test_of_connections_without_a_cso_it_is_told_how_many_there_are(folder: Path) -> None:
+    first = import_register(folder, files(folder, a="connection,cable,cso\nr1,cable-1,\nr2,cable-1,cso\nr3,cable-1,\n"))
+    assert first.words == "3 connections changed; 2 of the connections in the register have no CSO"
+    last = import_register(folder, files(folder, a="connection,cable,cso\nr1,cable-1,cso\nr3,cable-1,cso\n"))
+    assert last.words == "2 connections changed"
+
+
 def test_warnings_of_long_ago_are_not_told_with_a_refusal(folder: Path) -> None:
     assert import_register(folder, files(folder, a="cable,limit_a,voltage_v\nc2,63,400\n")).stored
     told = import_register(folder, files(folder, a="cable,limit_a\nc3,many\n"))
@@ -429,7 +454,7 @@ def test_of_older_warnings_about_what_the_files_do_not_touch_only_the_number_is_
     assert len(import_register(folder, first).findings) == 3
     told = import_register(folder, files(folder, more="cable,limit_a,voltage_v\nc4,63,400\n"))
     assert [str(one) for one in told.findings] == [
-        "more.csv row 2, cable 'c4': 400.000 V looks like the voltage between phases; from phase to neutral it may be "
+        "more.csv row 2, cable 'c4': 400 V looks like the voltage between phases; from phase to neutral it may be "
         "230 V",
         "register: 3 older warnings about other entries: `gridroom dso cables` lists them",
     ]

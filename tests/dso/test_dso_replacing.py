@@ -1,4 +1,4 @@
-"""The operator takes back what was wrong: what a file tells takes the place of what is stored, and nothing is left of it."""
+"""The operator takes back what was wrong: what a file tells takes the place of what is stored, and leaves nothing."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -54,7 +54,7 @@ def take(
     step: timedelta = HOUR,
 ) -> Received:
     seconds = step // timedelta(seconds=1)
-    readings = [Reading(cable, start + i * step, seconds, tuple(one.tolist())) for i, one in enumerate(load.T)]  # type: ignore[arg-type]
+    readings = [Reading(cable, start + i * step, seconds, tuple(one.tolist())) for i, one in enumerate(load.T)]
     with area.store() as store:
         return record_series(store, area.office, series_of(readings, HOUR), now, meter, replace=replace)
 
@@ -216,6 +216,31 @@ def test_the_transformer_above_learns_anew_too(make: Make) -> None:
     assert_as_if_it_had_never_been(area, right)
     for one in (area, right):
         one.close()
+
+
+def test_also_where_only_the_transformer_has_learned_from_it(make: Make) -> None:
+    area = Area([homes("c1", "t"), homes("c2", "t")], [Node("t", "transformer", (60_000,) * 3)])
+    take(area, RIGHT // 3)
+    with area.store() as store:
+        store.stand("t", learned_until=NOW)
+    take(area, RIGHT, replace=True)
+    with area.store() as store:
+        assert store.standing("t").learned_until is None
+    area.close()
+
+
+def test_what_others_still_know_of_a_cable_that_learns_anew_is_forgotten_too(make: Make) -> None:
+    """A wrong file that was learned, an older history that makes the cable learn anew, and the right file at once."""
+    area, right = (others(make()) for _ in range(2))
+    take(area, RIGHT[:, 48:] * 2, MONDAY + 2 * DAY)
+    area.expect(NOW)
+    for one in (area, right):
+        take(one, RIGHT[:, :48])
+    with area.store() as store:
+        assert store.standing("c1").learned_until is None
+    take(area, RIGHT, replace=True)
+    take(right, RIGHT)
+    assert_as_if_it_had_never_been(area, right)
 
 
 def test_an_overload_that_the_right_file_shows_is_looked_at_by_the_brake(make: Make) -> None:

@@ -467,7 +467,7 @@ def test_an_answer_is_dated_in_the_transaction_of_its_effect(world: World, monke
 def test_findings_name_the_row_of_the_file(world: World) -> None:
     text = "time,cable,L1,L2,L3\n2026-01-04T23:45:00Z,cable-1,1,2,3\n2026-01-04T23:30:00Z,nowhere,1,2,3\n"
     received = world.dso.record_csv(text)
-    assert [one.where for one in received.findings] == ["row 3: nowhere 2026-01-04T23:30:00+00:00"]
+    assert [one.where for one in received.findings] == ["row 3: nowhere 2026-01-05T00:30:00+01:00"]
 
 
 def reading(minutes: int, seconds: int, ampere: float, row: str = "") -> Reading:

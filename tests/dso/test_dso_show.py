@@ -82,7 +82,8 @@ def published(folder: Path) -> None:
 def made(folder: Path) -> Path:
     """A DSO as `dso init` makes it, with eight days of readings; gives its folder."""
     pki.init(folder / "pki")
-    dso_setup.init(folder / "dso", folder / "pki", port=free_ports(1)[0])
+    ours, theirs = free_ports(2)
+    dso_setup.init(folder / "dso", folder / "pki", port=ours, cso_url=f"https://localhost:{theirs}/OSCP")
     (folder / "history.csv").write_text(history(8))
     told = gridroom("dso", "import", folder / "dso", folder / "history.csv")
     assert (told.exit_code, told.stdout) == (0, "768 readings stored, 0 refused\n")
@@ -110,8 +111,9 @@ def test_status_of_a_dso_that_works_ends_with_0(folder: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert re.fullmatch(rf"dso at {TIME}: good", lines[0])
-    assert re.fullmatch(rf"last publish +{TIME}, \d min ago *", lines[1])
-    assert re.fullmatch(rf"newest reading +{TIME}, \d+ min ago *", lines[2])
+    assert re.fullmatch(rf"last publish +{TIME}, \d min ago", lines[1])
+    assert re.fullmatch(rf"newest reading +{TIME}, \d+ min ago", lines[2])
+    assert [line for line in lines if line != line.rstrip()] == []
     assert [" ".join(line.split()) for line in lines[3:6]] == [
         "odd readings none",
         "forecasts 1 good",
@@ -138,7 +140,11 @@ def test_status_ends_with_1_when_something_is_alarming(tmp_path: Path) -> None:
     result = gridroom("dso", "status", found)
     assert result.exit_code == 1
     assert result.stdout.splitlines()[0].endswith(": look at it now")
-    assert "  alarm  publish: nothing was published yet; start it with `gridroom dso run`\n" in result.stdout
+    alarm = "alarm publish: nothing was published yet; start it with `gridroom dso run`, or see its log "
+    assert alarm in " ".join(result.stdout.split())
+    nothing = gridroom("dso", "forecast", found, "cable-1")
+    tells = f"gridroom: cable-1: nothing was published yet; `gridroom dso status {found}` tells more\n"
+    assert (nothing.exit_code, nothing.stderr) == (1, tells)
     as_json = gridroom("dso", "status", found, "--json")
     assert as_json.exit_code == 1
     assert json.loads(as_json.stdout)["alarming"]
@@ -369,6 +375,8 @@ def test_of_a_time_without_forecast_and_reading_there_is_nothing_to_show(folder:
     ("name", "told"),
     [
         ("mill-line", "there is no cable 'mill-line'; near it are mill-lane, mill-road"),
+        ("MILL-LANE", "there is no cable 'MILL-LANE'; near it are mill-lane, mill-road"),
+        ("1", "there is no cable '1'; near it are cable-1"),
         ("xyz", "there is no cable 'xyz'; there are cable-1, mill-lane, mill-road"),
         ("T1", "T1 is a transformer; choose a cable below it: mill-lane, mill-road"),
         ("S1", "S1 is a substation; choose a cable below it: mill-lane, mill-road"),
@@ -406,6 +414,12 @@ def test_a_plot_without_a_file_is_drawn_in_the_terminal(folder: Path, words: tup
     for sign in "━░▒▓│":
         assert sign in result.stdout
     assert "\x1b" not in result.stdout
+
+
+@pytest.mark.parametrize("words", [("cable-1", "--plot", "x"), ("--plot", "x", "cable-1", "--phase", "L1")])
+def test_a_plot_to_a_file_without_an_ending_is_told(folder: Path, words: tuple[str, ...]) -> None:
+    result = gridroom("dso", "forecast", folder, *words)
+    assert (result.exit_code, result.stderr) == (1, "gridroom: x: a plot ends in .png or .svg\n")
 
 
 @pytest.mark.parametrize(("name", "begins"), [("a.png", b"\x89PNG"), ("a.SVG", b"<?xml")])
@@ -533,6 +547,40 @@ def test_what_no_cable_has_gets_no_column() -> None:
     head, _, row = table_of(name)
     assert head.split() == ["id", "limit", "[A]", "quality", "last", "reading"]
     assert row.split() == [name, "200/200/160", "good", "11", "min", "ago"]
+
+
+def test_what_is_offered_is_rounded_down() -> None:
+    lines = table_of("c1", Contract("north", 8_000), offered=(181.7, 113.0, 0.99))
+    assert any(line.endswith("181/113/0") for line in lines)
+
+
+def test_many_warnings_that_say_the_same_are_summed(tmp_path: Path) -> None:
+    found = made(tmp_path)
+    (tmp_path / "t.csv").write_text("transformer,limit_a\nT1,100\nT2,90\n")
+    rows = "".join(f"c{n},200,T{1 + n % 2}\n" for n in range(12))
+    (tmp_path / "c.csv").write_text(f"cable,limit_a,transformer\n{rows}")
+    (tmp_path / "k.csv").write_text("cso,cable,contracted_a\ncso,c1,230\n")
+    gridroom("dso", "import", found, tmp_path / "t.csv", tmp_path / "c.csv", tmp_path / "k.csv")
+    told = gridroom("dso", "cables", found).stderr.splitlines()
+    assert len(told) == 7
+    assert told[0] == "gridroom: warning: cable 'c0': its limit is above that of its transformer 'T1', which holds"
+    assert told[5] == "gridroom: warning: ... and 7 more like this"
+    assert told[6] == "gridroom: warning: cable 'c1': 230 A is contracted, more than its limit of 200 A"
+    assert len(asked("dso", "cables", found)["warnings"]) == 13
+
+
+def test_what_was_given_back_and_granted_stands_beside_the_backup() -> None:
+    change = np.zeros((3, 192))
+    change[:, 100:110] = -30.0
+    some = {"north": change, "south": np.where(change < 0, 5.0, 0.0)}
+    lines = shown(*tables.forecast(curves(adjusted=some, behind=96, allotments={}), 80))
+    (head,) = (line for line in lines if line.startswith("local time"))
+    assert " ".join(head.split()).endswith("available backup given back granted")
+    assert sum(line.split()[-2:] == ["30.0", "5.0"] for line in lines) == 10
+    assert max(map(len, lines)) <= 80
+    block = as_json.forecast(curves(adjusted=some))["blocks"][100]
+    assert block["adjusted_a"] == {"north": [-30.0] * 3, "south": [5.0] * 3}
+    assert "granted" not in "".join(shown(*tables.forecast(curves(), 80)))
 
 
 def test_connections_are_counted_and_named_in_json() -> None:

@@ -386,13 +386,14 @@ def test_a_cable_tells_what_it_offers_while_a_plan_is_in_force(world: World) -> 
 
 
 def test_a_cable_without_contracts_offers_nobody_anything(new_database: Callable[[str], str]) -> None:
-    ended = Cable("c2", (10_000,) * 3, (Contract("north", 0),))
-    world = World(new_database(MIGRATIONS), cables=[Cable(CABLE, (20_000,) * 3), ended])
+    world = World(new_database(MIGRATIONS), cables=[Cable(CABLE, (20_000,) * 3)])
     world.history(14)
     publish(world)
-    with world.db.transact() as tx:
-        alone, gone = lines(Store(tx, QUARTER), Office(Register([Cable(CABLE, (20_000,) * 3), ended]), Rules()), MONDAY)
-    assert (alone.quality, alone.offered_a, gone.offered_a) == ("good", None, None)
+    for contracts in ((), (Contract("north", 0),)):  # none, and one that has ended
+        office = Office(Register([Cable(CABLE, (20_000,) * 3, contracts)]), Rules())
+        with world.db.transact() as tx:
+            (line,) = lines(Store(tx, QUARTER), office, MONDAY)
+        assert (line.quality, line.offered_a) == ("good", None)
     world.close()
 
 
@@ -406,8 +407,9 @@ def test_what_csos_gave_back_and_were_granted_explains_the_backup(world: World, 
             low = (round(low_a * 100),) * 3
             Store(tx, QUARTER).stand(CABLE, braked_at=MONDAY, brake=low)
         publish(world)
+    found = world.dso.view(CABLE, MONDAY, 8)
     with world.db.transact() as tx:
-        store, found = Store(tx, QUARTER), world.dso.view(CABLE, MONDAY, 8)
+        store = Store(tx, QUARTER)
         changes = adjusted(store, world.dso.office.register[CABLE], MONDAY, 8)
         reserve = store.read(PLANS, (CABLE,), MONDAY, 8)["reserve"]
     if low_a is None:

@@ -186,7 +186,8 @@ def test_of_a_file_that_is_something_else_not_all_is_told(folder: Path, data: st
     file = folder / "m.csv"
     file.write_text(data)
     (line,) = refused("dso", "import", folder / "dso", file)
-    assert line.startswith(f"gridroom: {file}: row 1: the columns must be time,cable,L1,L2,L3")
+    assert line.startswith(f"gridroom: {file}: row 1: ")
+    assert "the columns must be time,cable,L1,L2,L3 [A]" in line
     assert "a file of the register begins with cso" in line
     assert len(line) < 1_100
 
@@ -194,8 +195,8 @@ def test_of_a_file_that_is_something_else_not_all_is_told(folder: Path, data: st
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"time,cable,L1,L2\n", "row 1: the columns must be time,cable,L1,L2,L3"),
-        (b"", "row 1: the columns must be time,cable,L1,L2,L3"),
+        (b"time,cable,L1,L2\n", "row 1: time,cable,L1,L2 are no columns of measurements"),
+        (b"", "row 1: the file is empty; the columns must be time,cable,L1,L2,L3"),
         (b"\xff\xfe\x00", "is UTF-16 text: save it as CSV in UTF-8"),
     ],
 )

@@ -3,12 +3,14 @@
 This is the one slow test; the days of other seeds take the short road, see `test_street_day`.
 """
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,4 +116,16 @@ async def test_an_actor_that_dies_ends_the_day_in_words_and_takes_the_others_alo
             await road.read_meter(street.start, (1.0, 2.0, 3.0))
         with pytest.raises(SimError, match=r"^dso could not do 'watch': it went away"):
             await road.ask("dso", "watch", street.start)
+    assert alive(short) == {}
+
+
+async def test_a_day_that_is_called_off_while_the_actors_start_ends_at_once(short: Path) -> None:
+    starting = asyncio.ensure_future(Processes(build(seed=5, evs=30), short, ()).__aenter__())
+    while not starting.done() and not any(" run " in words for words in alive(short).values()):
+        await asyncio.sleep(0.05)
+    begin = time.monotonic()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert time.monotonic() - begin < 8
     assert alive(short) == {}

@@ -31,7 +31,7 @@ from gridroom.oscp.v10.messages import (
 )
 from gridroom.oscp.v10.peer import CERTIFICATE_REFUSED, Incoming, Letter, Peer, Reply, letter
 from gridroom.storage import database, inbox
-from gridroom.storage.database import Database
+from gridroom.storage.database import Database, DatabaseError
 from gridroom.storage.outbox import Courier, Outbox, Tally
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -220,6 +220,27 @@ def test_of_a_refused_certificate_it_is_told_whose_and_by_whom(
     assert [(line["event"], line["reason"]) for line in logs] == [("letter given up", told)]
     with db.transact() as tx:
         assert [why for _, _, why, _ in Outbox(tx).abandoned()] == [told]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(DatabaseError("the disk is full: make room"), "the disk is full: make room"), (KeyError("oops"), None)],
+)
+def test_what_hinders_the_database_is_told_in_a_line_and_the_sender_asked_to_come_again(
+    db: Database, ids: Callable[[], str], error: Exception, told: str | None
+) -> None:
+    def handle(tx: sa.Connection, incoming: Incoming) -> Response:
+        raise error
+
+    with capture_logs() as logs:
+        reply = inbox.receive(db, TO_DSO, CSP_NAMESPACE, beat(ids).data, NOW, handle, ids)
+    assert b"send it again later" in reply.data
+    ours = logs[0]
+    assert (ours["event"], ours.get("reason"), "exc_info" in ours) == (
+        "a letter could not be handled",
+        told,
+        told is None,
+    )
 
 
 def test_a_failed_result_counts_as_refused_and_is_not_sent_again(

@@ -67,6 +67,15 @@ def test_after_a_restart_of_the_server_the_next_transaction_goes_on(own: Server,
     assert parties(db) == ["after", "before"]
 
 
+def test_an_office_outlives_a_restart_of_the_server_and_can_be_ended(own: Server, url: str) -> None:
+    db = database.open(url, MIGRATIONS, alone=True)
+    own.stop()
+    own.start()
+    assert parties(db) == []
+    db.close()
+    database.open(url, MIGRATIONS, alone=True).close()
+
+
 def test_a_transaction_in_which_the_server_restarts_raises_and_stores_nothing(own: Server, db: Database) -> None:
     def cut() -> None:
         with db.transact() as tx:
@@ -194,6 +203,15 @@ def refused(url: str) -> str:
     assert "hush" not in "".join(traceback.format_exception(caught.value))
     (line,) = str(caught.value).splitlines()
     return line
+
+
+def test_a_user_who_may_only_read_looks(own: Server, db: Database, url: str, guest: str) -> None:
+    with db.transact() as tx:
+        write(tx, "before")
+    do(own, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest", where="office")
+    looking = database.look(guest, MIGRATIONS)
+    assert parties(looking) == ["before"]
+    looking.close()
 
 
 def test_a_user_without_rights_is_told_what_it_lacks(guest: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from gridroom.dso.cables import Register
+    from gridroom.dso.cables import Finding, Register
     from gridroom.dso.screens.curves import Amps, Curves
     from gridroom.dso.screens.overview import CableLine
     from gridroom.dso.screens.risk import RealisedRisk
@@ -54,8 +54,10 @@ def status(found: "Status", zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def cables(lines: Sequence["CableLine"], register: "Register", zone: ZoneInfo) -> dict[str, Any]:
-    """The register, and how each cable stands."""
+def cables(
+    lines: Sequence["CableLine"], register: "Register", zone: ZoneInfo, warnings: Sequence["Finding"] = ()
+) -> dict[str, Any]:
+    """The register, how each cable stands, and what looks wrong."""
     return {
         "nodes": [
             {"id": one.id, "kind": one.kind, "parent": one.parent, "limit_a": one.limit_ca and _ampere(one.limit_ca)}
@@ -75,6 +77,7 @@ def cables(lines: Sequence["CableLine"], register: "Register", zone: ZoneInfo) -
             }
             for line in lines
         ],
+        "warnings": [str(one) for one in warnings],
     }
 
 
@@ -106,6 +109,7 @@ def forecast(curves: "Curves") -> dict[str, Any]:
             {"start": times[i], "end": times[i + 1]}
             | {name: told(cells, i) for name, cells in series.items()}
             | {"allotments_a": {party: told(cells, i) for party, cells in curves.allotments.items()}}
+            | {"adjusted_a": {party: told(cells, i) for party, cells in curves.adjusted.items()}}
             for i in range(curves.blocks)
         ],
     }

@@ -32,8 +32,9 @@ def run(
     test_days: Annotated[int | None, typer.Option(help="Days of the test; the rest without it.")] = None,
     every: Annotated[str, typer.Option(help="Time between issues, such as 24h or 15min.")] = "24h",
     new: Annotated[
-        str, typer.Option(help="Series that begin with the test, by comma (* allowed): their first week is judged.")
-    ] = "",
+        list[str] | None,
+        typer.Option(help="Series that begin with the test, by comma (* allowed): their first week is judged."),
+    ] = None,
     zone: Annotated[
         str,
         typer.Option(
@@ -55,7 +56,7 @@ def run(
     from gridroom.dso.backtest.prepare import Choices, prepare, zone_named
     from gridroom.dso.backtest.report import backtest
 
-    names = tuple(filter(None, map(str.strip, new.split(","))))
+    names = tuple(filter(None, map(str.strip, ",".join(new or ()).split(","))))
     choices = Choices(limits, limit_factor, risk, criterion, warmup_days, test_days, every, names, zone, holidays)
     try:
         if unwritable := _unwritable(to_json, plot):
@@ -111,7 +112,9 @@ def _show(report: "Report") -> None:
     for line in show.heading(report):
         typer.echo(fill(line, console.width, break_long_words=False, break_on_hyphens=False))
     console.print()
-    console.print(show.table(report))
+    Console(highlight=False, width=max(console.width, show.WIDTH)).print(show.table(report))
+    for line in show.verdict(report):
+        typer.echo(fill(line, console.width, break_long_words=False, break_on_hyphens=False))
     for line in show.absent(report):
         typer.echo(line)
 

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 from zoneinfo import ZoneInfo
 
 import typer
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The grid operator's back office.")
 AsJson = Annotated[bool, typer.Option("--json", help="The same as JSON, for programs.")]
 ONE_DAY, TERMINAL, LISTED = timedelta(days=1), "-", 5
+TAKING = ("--phase", "--start", "--plot")
+"""Options of `forecast` that a word may follow."""
+
+FAR = 0.1
+"""How like an id must at least be to what was typed, for lack of better ones."""
+
 HEAD = 10_000
 """So much of a file tells what it is. [bytes]"""
 
@@ -36,11 +42,14 @@ class PlotCommand(TyperCommand):
     """A command whose `--plot` may be given without a file."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `-` behind a `--plot` that no file follows; a file has an ending."""
+        """Put `-` behind a `--plot` that no file follows: a file has an ending, or folder and cable stand elsewhere."""
+        before = ["", *args[:-1]]
+        others = [one for last, one in zip(before, args, strict=True) if not {one[:1], last} & {"-", *TAKING}]
         filled = []
         for here, following in zip(args, [*args[1:], ""], strict=True):
             filled.append(here)
-            if here == "--plot" and following != TERMINAL and (following.startswith("-") or not Path(following).suffix):
+            word = following[:1] not in ("", "-") and (Path(following).suffix or len(others) > 1)
+            if here == "--plot" and not word and following != TERMINAL:
                 filled.append(TERMINAL)
         return super().parse_args(ctx, filled)
 
@@ -91,6 +100,7 @@ def cables(folder: Folder, as_json: AsJson = False) -> None:
     from gridroom.cli import as_json as forms
     from gridroom.cli import tables
     from gridroom.dso.screens import overview
+    from gridroom.dso.screens.status import summed
     from gridroom.dso.store import Store
 
     now = WallClock().now()
@@ -100,11 +110,15 @@ def cables(folder: Folder, as_json: AsJson = False) -> None:
             lines = overview.lines(Store(tx, office.rules.block), office, now)
         if as_json:
             typer.echo(
-                json.dumps(forms.cables(lines, office.register, office.rules.zone), indent=2, ensure_ascii=False)
+                json.dumps(
+                    forms.cables(lines, office.register, office.rules.zone, furnished.warnings),
+                    indent=2,
+                    ensure_ascii=False,
+                )
             )
         else:
             tables.show(*tables.cables(lines, office.register, now, tables.width()))
-        for warning in furnished.warnings:
+        for warning in summed(furnished.warnings):
             typer.echo(f"gridroom: warning: {warning}", err=True)
 
 
@@ -143,14 +157,17 @@ def forecast(
         with db.transact() as tx:
             store = Store(tx, rules.block)
             found = view(store, office, which, begin - before, (before + ONE_DAY) // rules.block)
-            made = overview.divisions(store, office, store.moment("published")).get(which.id, {})
+            published = store.moment("published")
+            made = overview.divisions(store, office, published).get(which.id, {})
+            adjusted = overview.adjusted(store, which, found.start, found.available.shape[1])
         nodes, above = office.register.nodes, office.register.above(which.id)
         held_by = {one: nodes[one].kind for one in above if one in cast(list[str], made.get("held_by", []))}
-        shown = curves(found, which, rules, now, str(made.get("quality", overview.NONE)), held_by)
+        shown = curves(found, which, rules, now, str(made.get("quality", overview.NONE)), held_by, adjusted)
         if phase:
             shown = dataclasses.replace(shown, phases=(_phase(phase, which),))
         if shown.empty:
-            refuse(f"{cable}: nothing is known of that time; `gridroom dso status {folder}` tells more")
+            why = "nothing was published yet" if published is None else "nothing is known of that time"
+            refuse(f"{cable}: {why}; `gridroom dso status {folder}` tells more")
         if as_json:
             typer.echo(json.dumps(forms.forecast(shown), indent=2, ensure_ascii=False))
         elif plot is None:
@@ -164,7 +181,12 @@ def import_files(
     folder: Folder,
     files: Annotated[list[Path], typer.Argument(help="Of the register, of measurements, or of both.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Register: the files are the whole of the kinds they are about.")
+        bool,
+        typer.Option(
+            "--replace",
+            help="Register: the files are the whole of the kinds they are about. Measurements: what they tell "
+            "takes the place of what is stored.",
+        ),
     ] = False,
     zone: Annotated[
         str | None, typer.Option(help="Measurements: whose clock times without a zone are, such as Europe/Amsterdam.")
@@ -186,7 +208,10 @@ def import_files(
                     refuse(f"{file}: {why}")
         about = [file for file in files if register.is_register(file)]
         if about:
-            imported = home.import_register(folder, about, replace=replace, now=now)
+            try:
+                imported = home.import_register(folder, about, replace=replace, now=now)
+            except KeyboardInterrupt:
+                _stopped("nothing was stored")
             for finding in imported.findings:
                 typer.echo(f"gridroom: {finding.severity}: {finding}", err=True)
             typer.echo(imported.words)
@@ -194,7 +219,7 @@ def import_files(
                 raise typer.Exit(1)
         for file in files:
             if file not in about:
-                wrong = _measurements(folder, file, zone, now) or wrong
+                wrong = _measurements(folder, file, zone, now, replace) or wrong
     if wrong:
         raise typer.Exit(1)
 
@@ -209,19 +234,44 @@ def resume_cso(folder: Folder, party: Annotated[str, typer.Argument(help="The CS
         resume(home.open_database(home.load(folder)), party)
 
 
-def _measurements(folder: Path, file: Path, zone: str | None, now: datetime | None) -> bool:
-    """Import a file of measurements; whether something in it was refused."""
+def _measurements(folder: Path, file: Path, zone: str | None, now: datetime | None, replace: bool) -> bool:
+    """Import a file of measurements; whether something in it was refused, or there is nothing in it."""
     from gridroom.cli.progress import bar
     from gridroom.dso import folder as home
+    from gridroom.dso.readings.measurements import Reason
 
     with bar(file.name) as tell:
-        received = home.import_measurements(folder, file, zone, now, tell)
+        done = 0.0
+
+        def told(so_far: int, whole: int) -> None:
+            nonlocal done
+            done = so_far / max(1, whole)
+            tell(so_far, whole)
+
+        try:
+            received = home.import_measurements(folder, file, zone, now, told, replace=replace)
+        except KeyboardInterrupt:
+            part = done > 0.5  # reading is the first half
+            _stopped(f"a part of {file} is stored: import it again" if part else f"nothing of {file} was stored")
     for finding in received.findings:
         typer.echo(f"gridroom: {file}: {finding}", err=True)
+    for doubt in received.doubts:
+        typer.echo(f"gridroom: warning: {file}: {doubt}", err=True)
     if received.untold:
         typer.echo(f"gridroom: {file}: {received.untold} more, counted below", err=True)
     typer.echo(received.summary())
-    return bool(received.refused)
+    if not replace and received.counts[Reason.CONTRADICTED] + received.counts[Reason.OVERLAPPING]:
+        typer.echo(f"gridroom: {file}: with --replace what it tells takes the place of what stands there", err=True)
+    nothing = not (received.stored or received.refused or received.repeated)
+    if nothing:
+        typer.echo(f"gridroom: {file}: holds no readings", err=True)
+    return nothing or bool(received.refused)
+
+
+def _stopped(what: str) -> NoReturn:
+    """End as Ctrl-C ends a command, and say what was stored."""
+    typer.echo(f"gridroom: stopped; {what}", err=True)
+    raise typer.Exit(130)
 
 
 @contextmanager
@@ -246,9 +296,10 @@ def _cable(furnished: "Furnished", cable_id: str) -> "Cable":
     if cable_id in register.nodes:
         below = [cable.id for cable in register.below(cable_id)]
         refuse(f"{cable_id} is a {register.nodes[cable_id].kind}; choose a cable below it: {', '.join(below[:LISTED])}")
-    near = get_close_matches(cable_id, register, LISTED, cutoff=0.5)
-    if near:
-        refuse(f"there is no cable {cable_id!r}; near it are {', '.join(near)}")
+    folded = {one.casefold(): one for one in register}
+    tries = (get_close_matches(cable_id.casefold(), folded, LISTED, cutoff) for cutoff in (0.5, FAR))
+    if near := next(filter(None, tries), []):
+        refuse(f"there is no cable {cable_id!r}; near it are {', '.join(folded[one] for one in near)}")
     some = ", ".join([*list(register)[:LISTED], *(["…"] if len(register) > LISTED else [])])
     refuse(f"there is no cable {cable_id!r}; there are {some or 'none: import some with `gridroom dso import`'}")
 

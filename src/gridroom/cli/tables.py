@@ -1,13 +1,16 @@
 """What the DSO's commands print for people: tables as wide as the terminal, readable without colour."""
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -37,7 +40,22 @@ STYLES = {"alarm": "bold red", "notice": "yellow", "good": "green", "cold": "yel
 
 def show(*what: RenderableType) -> None:
     """Print to standard output, as wide as the terminal."""
-    Console(highlight=False, soft_wrap=False, width=width()).print(Group(*what), crop=False)
+    Console(highlight=False, soft_wrap=False, width=width()).print(_Unpadded(Group(*what)), crop=False)
+
+
+@dataclass(frozen=True)
+class _Unpadded:
+    """Something to print, without the spaces that its lines end with."""
+
+    what: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for line in console.render_lines(self.what, options, pad=False):
+            while line and not line[-1].text.strip():
+                line.pop()
+            yield from line[:-1]
+            yield from (Segment(last.text.rstrip(), last.style) for last in line[-1:])
+            yield Segment.line()
 
 
 def width() -> int:
@@ -157,12 +175,14 @@ def forecast(curves: "Curves", columns: int) -> Iterator[RenderableType]:
     shown = {"measured": curves.measured} if not np.isnan(curves.measured[rows]).all() else {}
     shown |= {"forecast": curves.forecast, "margin": curves.margin, "available": curves.available}
     shown |= {"backup": curves.backup}
+    changes = {"given back": curves.given_back, "granted": curves.granted}
+    shown |= {name: cells for name, cells in changes.items() if np.nan_to_num(cells[rows]).any()}
     room, shares = columns - TIME, dict(curves.allotments)
     if len(shares) > 1 and (len(shown) + len(shares)) * (NUMBER + 1) > room:
         shares = {f"{len(shares)} CSOs": np.sum(list(shares.values()), axis=0)}
     shown |= shares
     table = _table("local time", "", *(f">{name}" for name in shown), title="[A]")
-    if sum(max(NUMBER, len(name)) + GAP for name in shown) > room:
+    if sum(max(NUMBER, *map(len, name.split())) + GAP for name in shown) > room:
         table.padding = (0, 1, 0, 0)
     for column in table.columns[:2]:
         column.no_wrap = True
@@ -226,8 +246,8 @@ def _phases(limit_ca: Sequence[int] | None) -> str:
 
 
 def _each(ampere: Sequence[float], limit_ca: Sequence[int]) -> str:
-    """A value for each phase that there is."""
-    return "/".join(f"{one:.0f}" if limit else "–" for one, limit in zip(ampere, limit_ca, strict=True))
+    """A value for each phase that there is, in whole amperes that there are."""
+    return "/".join(f"{math.floor(one)}" if limit else "–" for one, limit in zip(ampere, limit_ca, strict=True))
 
 
 def _summed(by_id: Mapping[str, "CableLine"], row: tuple[str, ...]) -> str:

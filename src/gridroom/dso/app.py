@@ -12,8 +12,9 @@ import sqlalchemy as sa
 import structlog
 
 from gridroom.clock import Clock, Duty, WallClock
+from gridroom.config import ConfigError
 from gridroom.dso import braking, oscp10, recording, register, service
-from gridroom.dso.config import DsoConfig
+from gridroom.dso.config import FILE, DsoConfig
 from gridroom.dso.folder import load, open_database
 from gridroom.dso.meters import meter_app, pages_app
 from gridroom.dso.mqtt import Listener
@@ -363,6 +364,14 @@ def _in_ampere(view: View) -> dict[str, object]:
     }
 
 
+async def _listen(folder: Path, dso: Dso) -> None:
+    try:
+        await dso.start()
+    except OSError as error:
+        hint = "does a DSO run there already? end what does, or choose another `listen.port`"
+        raise ConfigError(f"{folder / FILE}: {error.strerror or error}; {hint}") from error
+
+
 async def run(folder: Path, clock: Clock | None = None) -> None:
     """Run the DSO of a folder until cancelled, or until the clock ends.
 
@@ -381,7 +390,7 @@ async def run(folder: Path, clock: Clock | None = None) -> None:
     try:
         dso = Dso(config, db, client.post, lambda: str(uuid4()), time)
         try:
-            await dso.start()
+            await _listen(folder, dso)
             await time.run(dso.duties())
         finally:
             await dso.stop()

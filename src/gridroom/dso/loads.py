@@ -94,7 +94,7 @@ class _Books:
         self.used = _by_contract(store.read_all(USAGES, due, start, n))
 
     def of(self, cable: Cable, since: datetime | None = None) -> tuple[Ints, Ints, Ints]:
-        """Reported and entitled to, (p, 3, n) [0.01 A], and whether a report was due, (p, n); nothing before `since`."""
+        """Reported and entitled to, (p, 3, n) [0.01 A], and whether a report was due, (p, n); none before `since`."""
         shape = (len(cable.contracts), PHASES, self.n)
         reported, entitled = np.full(shape, UNKNOWN), np.zeros(shape, dtype=np.int64)
         expected = np.zeros((len(cable.contracts), self.n), dtype=np.int64)

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +13,9 @@ from gridroom.dso.readings.files import read_csv
 from gridroom.dso.readings.measurements import Delivery, DeliveryError, Received
 from gridroom.dso.readings.messages import LARGEST, broken, read_json
 from gridroom.oscp.io.identity import certificate_of, party_of
+from gridroom.storage.failures import DatabaseError
+
+log = structlog.get_logger()
 
 MOST_COLUMNS = 3_000
 """Of a meter's CSV: each costs as much as a hundred rows, and others wait meanwhile."""
@@ -44,7 +48,8 @@ def meter_app(record: Record, meters: frozenset[str], block: timedelta) -> dict[
             delivery = _of_csv(data, block) if csv else read_json(data, block)
         except DeliveryError as error:
             record(broken(error), meter)
-            return PlainTextResponse(f"{error}\n", 400)
+            text = not csv and not data.lstrip().startswith((b"{", b"["))
+            return PlainTextResponse(f"{error}{'; CSV is sent with content-type: text/csv' * text}\n", 400)
         received = record(delivery, meter)
         texts = [str(finding) for finding in received.findings]
         answer = {"stored": received.stored, "repeated": received.repeated, "findings": texts}
@@ -74,6 +79,9 @@ def _app(respond: Callable[[Request], object]) -> ASGIApp:
             response = await respond(Request(scope, receive))  # type: ignore[misc]
         except ClientDisconnect:
             return
+        except DatabaseError as error:
+            log.error("readings are not stored, the meter is told to come again", error=str(error))
+            response = PlainTextResponse("The readings are not stored: send them again later\n", 503)
         await response(scope, receive, send)
 
     return app

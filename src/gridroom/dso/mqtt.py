@@ -86,8 +86,10 @@ class Listener:
                 await self._listen()
             except (aiomqtt.MqttError, OSError) as error:
                 log.warning("no line to the broker, it is tried again", error=str(error), wait_s=self._wait_s)
-            except Exception:  # such as a database that is away: the message is not acknowledged and comes again
-                log.exception("readings could not be stored, the broker is asked again", wait_s=self._wait_s)
+            except DatabaseError as error:  # the message is not acknowledged and comes again
+                log.error("readings are not stored, the broker is asked again", error=str(error), wait_s=self._wait_s)
+            except Exception:
+                log.exception("the broker is asked again", wait_s=self._wait_s)
             await asyncio.sleep(self._wait_s * random.uniform(0.5, 1.0))
             self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
 

@@ -1,7 +1,8 @@
 """How often readings were odd, and why: by cable, day and reason, for the operator."""
 
 from collections import Counter, defaultdict
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import sqlalchemy as sa
@@ -22,6 +23,8 @@ class Tally:
 
     Args:
         block: Length of a block.
+        operator_zone: Whose clock the times are told on that the operator reads, who is told once what is alike; None
+            for a meter, who is told all in UTC.
 
     Attributes:
         received: What became of the delivery.
@@ -29,16 +32,17 @@ class Tally:
         again: The same of readings that were not kept; they are odd again when they come again.
     """
 
-    def __init__(self, block: timedelta) -> None:
+    def __init__(self, block: timedelta, operator_zone: ZoneInfo | None = None) -> None:
         self.received, self.once, self.again = Received(), Days(), Days()
-        self._per_day = DAY // block
+        self._per_day, self._zone = DAY // block, operator_zone
 
     def refuse(self, series: Series, which: Bools, reason: Reason, text: str, at: datetime | None = None) -> None:
         """Readings that are not kept: each is a finding, counted on the day that it speaks of, or `at` a moment."""
         if not which.any():
             return
         where = np.flatnonzero(which)
-        self.received.refuse(reason, (Finding(series.where(int(i)), text) for i in where), len(where))
+        told = (Finding(series.where(int(i), self._zone or UTC), text) for i in where)
+        self.received.refuse(reason, told, len(where), alike=self._zone is not None)
         if at is not None:
             self.again[at.date(), reason] += len(where)
         else:

@@ -9,7 +9,7 @@ operator puts other values in place of what was learned, all is.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
@@ -42,6 +42,9 @@ REACH = timedelta(days=7)
 
 CONTEXT = 2 * quality.USUAL
 """How long before a delivery is looked at to see whether a phase is stuck."""
+
+FAR = 3
+"""So many times as much, or so much less, as in the days before is worth a second look."""
 
 News = defaultdict[tuple[datetime, int], dict[tuple[str, ...], dict[str, Ints]]]
 """Cells to be written: by start and number of blocks, then by cable, so that many are written at once."""
@@ -97,8 +100,10 @@ def record_series(
     known = {name for name in series if measurable(office.register, name) and (its is None or name in its)}
     text = "no such cable in the register" if meter is None else "no such cable for this meter"
     strange = [one for name, one in series.items() if name not in known]
+    zone = office.rules.zone if meter is None else UTC
     for one in strange:
-        received.refuse(Reason.UNKNOWN, (Finding(one.where(i), text) for i in range(len(one))), len(one))
+        told = (Finding(one.where(i, zone), text) for i in range(len(one)))
+        received.refuse(Reason.UNKNOWN, told, len(one), alike=meter is None)
     if strange and meter is not None:
         keep_counts(store, "", Days({(now.date(), Reason.UNKNOWN): sum(map(len, strange))}))
     standings, news = store.standings(known), News(dict)
@@ -130,7 +135,8 @@ class _Recording:
     ) -> None:
         self.store, self.office, self.now, self.cable = store, office, now, series.cable
         self.series, self.standing, self.by_meter, self.replaces = series, standing, by_meter, replaces
-        self.tally = Tally(series.block)
+        self.zone = None if by_meter else office.rules.zone
+        self.tally = Tally(series.block, self.zone)
         heard = standing.latest_end
         self.heard = None if heard is None or heard > now + AHEAD else heard  # what a clock ahead once said is no end
 
@@ -146,6 +152,8 @@ class _Recording:
                 self._unlearn()
             self._add_to(news)
             self._stand()
+            if not self.by_meter:
+                self._doubt()
         keep_counts(self.store, self.cable, self.tally.again, at_least=not self.by_meter)
         keep_counts(self.store, self.cable, self.tally.once)
         return self.tally.received
@@ -154,13 +162,17 @@ class _Recording:
 
     def _drop_out_of_time(self) -> None:
         future = self.series.last > (self.now + AHEAD - EPOCH) // (self.series.block // SLICES)
-        self.tally.refuse(self.series, future, Reason.FUTURE, f"ends after now ({self.now.isoformat()})", self.now)
+        self.tally.refuse(self.series, future, Reason.FUTURE, f"ends after now ({self._clock(self.now)})", self.now)
         self.series = self.series.only(~future)
         oldest = self.now - self.office.rules.history
-        self._drop_older(oldest, f"is older than measurements are kept ({oldest.isoformat()})")
+        self._drop_older(oldest, f"is older than measurements are kept ({self._clock(oldest)})")
         if self.by_meter and self._older(self.now - REACH).any():
             oldest = min(self.now - REACH, self.store.first_measured(self.cable) or self.now)
-            self._drop_older(oldest, f"reaches further back than a meter may ({oldest.isoformat()}); import it by file")
+            text = f"reaches further back than a meter may ({self._clock(oldest)}); import it by file"
+            self._drop_older(oldest, text)
+
+    def _clock(self, moment: datetime) -> str:
+        return moment.astimezone(self.zone or UTC).isoformat(timespec="seconds")
 
     def _older(self, moment: datetime) -> Bools:
         found: Bools = self.series.first < -((EPOCH - moment) // (self.series.block // SLICES))
@@ -276,17 +288,20 @@ class _Recording:
         Blocks that were learned, and of which the file tells nothing, stay as suspect as they were.
         """
         above = self.office.register.above(self.cable) if self.cable in self.office.register else ()
-        stands = self.store.standings((self.cable, *above)).values()
-        learned = max((one.learned_until for one in stands if one.learned_until is not None), default=None)
+        stands = self.store.standings((self.cable, *above))
+        learned = max((one.learned_until for one in stands.values() if one.learned_until is not None), default=None)
         n = max(0, (self._number(learned) or 0) - self.start)
         untold = np.arange(self.flags.shape[1]) < n
         untold[self.told] = False
         suspect = int(quality.SUSPECT)
         as_before = self.flags & ~suspect | self.before["flags"] & suspect
         self.flags = np.where(untold, as_before, self.flags)
-        now = (self.sums, self.masks, self.flags & suspect)
-        before = (self.before["sums"], self.before["masks"], self.before["flags"] & suspect)
-        if any((a[:, :n] != b[:, :n]).any() for a, b in zip(now, before, strict=True)):
+        before = self.before
+        changed = (self.sums != before["sums"]).any(axis=0) | (self.masks != before["masks"])[0]
+        changed |= ((self.flags ^ before["flags"]) & suspect != 0)[0]
+        known = changed & (before["masks"][0] != 0)
+        forgotten = self.cable in stands and stands[self.cable].learned_until is None and self.store.pool() is not None
+        if changed[:n].any() or (forgotten and known.any()):  # of what it forgot, the others may still know
             self.store.unlearn()
 
     def _cut(self, series: Series) -> Pieces:
@@ -368,6 +383,24 @@ class _Recording:
         self.flags[0] = np.where(where, value, self.flags[0])
 
     # -- what is kept ------------------------------------------------------------------------------------------------
+
+    def _doubt(self) -> None:
+        """A day or more far above or below the days before may be of another unit, or of another cable."""
+        until = int(self.series.first.min()) // SLICES - self.start
+        levels = []
+        for sums, masks, where in (
+            (self.before["sums"], self.before["masks"], slice(0, until)),
+            (self.sums, self.masks, slice(until, None)),
+        ):
+            load = means(sums[:, where], masks[:, where])
+            known = np.abs(load[:, load[0] != NOT_MEASURED]).sum(axis=0)
+            levels.append(float(np.median(known)) if len(known) >= self.store.per_day else 0.0)
+        usual, now = levels
+        if usual and now and not 1 / FAR <= now / usual <= FAR:
+            text = (
+                f"carries {now / 300:.3g} A as a rule, {usual / 300:.3g} A in the days before: are these amperes of it?"
+            )
+            self.tally.received.doubts.append(Finding(self.cable, text))
 
     def _add_to(self, news: News) -> None:
         now = {"sums": self.sums, "masks": self.masks, "flags": self.flags}

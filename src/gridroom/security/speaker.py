@@ -1,4 +1,7 @@
-"""Whom our own certificate speaks for: who sends in another name is refused by every peer."""
+"""Whom our own certificate speaks for: who sends in another name is refused by every peer.
+
+Source: OSCP 1.0 section 5.2.
+"""
 
 from pathlib import Path
 

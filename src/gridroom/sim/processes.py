@@ -74,6 +74,8 @@ class Processes:
         try:
             await self._set_up()
         except BaseException:
+            for process in self._processes.values():
+                _quietly(process.terminate)  # no clock has told them to stop, and each would be waited for
             await self._stack.aclose()
             raise
         return self

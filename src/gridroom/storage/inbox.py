@@ -31,7 +31,7 @@ from gridroom.oscp.v10.peer import (
     write_answer,
     write_fault,
 )
-from gridroom.storage.database import Database
+from gridroom.storage.database import Database, DatabaseError
 from gridroom.storage.letters import CLOCKS, DEVIATIONS, INBOX
 
 log = structlog.get_logger()
@@ -82,8 +82,9 @@ def receive(
             return _replay(tx, incoming, now, new_id) or _act(tx, incoming, handle, now, new_id, date)
     except RemoteError as error:
         refusal = error
-    except Exception:
-        log.exception("a letter could not be handled", party=peer.party, message_id=incoming.message_id)
+    except Exception as error:
+        told = {"reason": str(error)} if isinstance(error, DatabaseError) else {"exc_info": True}
+        log.error("a letter could not be handled", party=peer.party, message_id=incoming.message_id, **told)
         refusal = RemoteError("internal error, send it again later", sender=False)
     return _refuse(db, peer, refusal, incoming.trace(now), write_fault(refusal, peer, now=now, incoming=incoming))
 

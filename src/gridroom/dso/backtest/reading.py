@@ -16,6 +16,7 @@ from gridroom.dso.backtest.errors import BacktestError
 from gridroom.dso.backtest.grid import MICROSECOND, Amps, Bools, Ints, Loads, counted, lay, many
 from gridroom.dso.cables import Finding
 from gridroom.dso.readings import wall_times
+from gridroom.dso.readings.measurements import COMMAS
 from gridroom.dso.register.rows import shown
 from gridroom.dso.register.strange import strange
 from gridroom.timegrid import EPOCH
@@ -29,7 +30,6 @@ LONG = {"cable", "L1", "L2", "L3"}
 WIDE = "a wide file is needed: a time, then a column of amperes per series"
 """What to do with a long one, which has a row per time and cable."""
 
-COMMAS = "columns are separated by commas, and numbers have a point"
 SECOND = timedelta(seconds=1) // MICROSECOND
 
 

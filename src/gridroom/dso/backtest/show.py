@@ -8,6 +8,7 @@ from rich.table import Table
 from gridroom.dso.backtest.figures import Figures
 from gridroom.dso.backtest.method import Criterion
 from gridroom.dso.backtest.report import Report
+from gridroom.dso.screens.risk import band, effective
 from gridroom.dso.screens.status import percent
 
 WORDS = {
@@ -15,6 +16,16 @@ WORDS = {
     Criterion.HOUR: "the mean of an hour",
     Criterion.HOUR_TENTH: "the mean of an hour, less a tenth of the limit,",
 }
+
+ROWS = {
+    Criterion.QUARTER: "exceeded: blocks",
+    Criterion.HOUR: "  1-h means",
+    Criterion.HOUR_TENTH: "  1-h means by 10 %",
+}
+"""The row of each criterion."""
+
+WIDTH = 80
+"""Narrower the table is not made: its figures would be cut. [characters]"""
 
 MOST = 8
 """Findings that are printed; the others are in the JSON."""
@@ -48,9 +59,29 @@ def table(report: Report) -> Table:
     shown.add_column("", no_wrap=True)
     for name in report.runs:
         shown.add_column(name.replace("_", " "), justify="right", max_width=12)
+    asked = ROWS[report.trial.setting.criterion]
     for label, *cells in rows([run.figures for run in report.runs.values()]):
-        shown.add_row(label, *cells)
+        shown.add_row(f"{label} (asked)" if label == asked else label, *cells)
     return shown
+
+
+def verdict(report: Report) -> Iterator[str]:
+    """Whether the risk came true as it was asked for, by what chance allows."""
+    setting, figures, per_day = report.trial.setting, report.engine.figures, report.trial.plan.day
+    by_criterion = {
+        Criterion.QUARTER: figures.exceedance_15min,
+        Criterion.HOUR: figures.exceedance_1h,
+        Criterion.HOUR_TENTH: figures.exceedance_1h10,
+    }
+    came, together = by_criterion[setting.criterion], 1 if setting.criterion is Criterion.QUARTER else setting.hour
+    if figures.values == 0 or math.isnan(came):
+        return
+    low, high = band(setting.risk, effective(figures.values, setting.risk, figures.blocks / per_day, together))
+    words = "more than" if came > high else "less than" if came < low else "as"
+    yield (
+        f"gridroom exceeded {percent(came)} where {percent(setting.risk)} was asked: {words} chance allows "
+        f"({percent(low)} to {percent(high)})."
+    )
 
 
 def rows(methods: list[Figures]) -> Iterator[tuple[str, ...]]:
@@ -58,9 +89,9 @@ def rows(methods: list[Figures]) -> Iterator[tuple[str, ...]]:
     yield "offered share", *(_share(one.offered_share) for one in methods)
     for lead in methods[0].offered_share_lead:
         yield f"  of block {lead} of an issue", *(_share(one.offered_share_lead[lead]) for one in methods)
-    yield "exceeded: blocks", *(_risk(one.exceedance_15min) for one in methods)
-    yield "  1-h means", *(_risk(one.exceedance_1h) for one in methods)
-    yield "  1-h means by 10 %", *(_risk(one.exceedance_1h10) for one in methods)
+    yield ROWS[Criterion.QUARTER], *(_risk(one.exceedance_15min) for one in methods)
+    yield ROWS[Criterion.HOUR], *(_risk(one.exceedance_1h) for one in methods)
+    yield ROWS[Criterion.HOUR_TENTH], *(_risk(one.exceedance_1h10) for one in methods)
     yield "  standard error", *(_risk(one.exceedance_error) for one in methods)
     yield "  95 % of series below", *(_risk(one.exceedance_p95_series) for one in methods)
     yield "  worst day", *(_risk(one.exceedance_worst_day) for one in methods)

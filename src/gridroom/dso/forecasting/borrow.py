@@ -34,11 +34,11 @@ def admit(layout: Layout, state: State, shape: Shape | None, limit: Reals, which
     for rows in (state.fast, state.slow, *state.week, *state.mix[:AVERAGES]):
         rows[:, new] = mean
     state.mix[AVERAGES:, :, new] = 0
-    for rows, scale, of_load, of_top in (
-        (state.day, state.scale_day, LOAD, TOP),
-        (state.near, state.scale_near, LOAD_NEAR, TOP_NEAR),
+    for rows, longer, scale, of_load, of_top in (
+        (state.day, state.day_long, state.scale_day, LOAD, TOP),
+        (state.near, state.near_long, state.scale_near, LOAD_NEAR, TOP_NEAR),
     ):
-        rows[:, new] = spread**2
+        rows[:, new] = longer[:, new] = spread**2
         scale[:, new] = (OWN + AROUND) * spread + of_load * np.maximum(mean, 0) + of_top * HIGH * usual
     state.peak[:, new] = mean + HIGH * spread
     state.highs[:, new] = state.top[new] = HIGH * usual
@@ -66,7 +66,7 @@ def level(layout: Layout, state: State, shape: Shape | None, limit: Reals, slot:
     grown, narrowed = (after / before)[new], (spread_after / spread)[new]
     for rows in (state.fast, state.slow, *state.week, *state.mix):
         rows[:, new] *= grown
-    for rows in (state.day, state.near):
+    for rows in (state.day, state.near, state.day_long, state.near_long):
         rows[:, new] *= narrowed**2
     for rows in (state.scale_day, state.scale_near):
         rows[:, new] *= narrowed

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gridroom.dso.forecasting import borrow, hours, lean, learn, pool, scores
 from gridroom.dso.forecasting.calendar import Calendar, Cell
-from gridroom.dso.forecasting.layout import DAY_AHEAD, LAST, Layout, Mask, Reals, runs
+from gridroom.dso.forecasting.layout import DAY_AHEAD, IN_FORCE, LAST, Layout, Mask, Reals, runs
 from gridroom.dso.forecasting.pool import Pool
 from gridroom.dso.forecasting.state import AVERAGES, State
 
@@ -45,7 +45,7 @@ class Outlook:
     Attributes:
         mean: Expected load, shape (n, S).
         scale: Scale of its error, shape (n, S).
-        hours: Factor on it where the margin is that of the day ahead, by criterion, shape (3, n).
+        hours: Factors on it by time of day, as `hours.factors` has them, shape (4, n).
         classes: Class of lead of each block, shape (n,).
         least: Load to be reckoned with at least, shape (n, S); or None.
         caution: Factor on the margin, shape (S,).
@@ -74,13 +74,18 @@ class Outlook:
         own = np.exp(self.theta[criterion]) * self.caution
         per_class = own * (factors if factors.ndim == 2 else factors[:, None])
         per_class[:, self.late] = per_class[DAY_AHEAD, self.late]
-        bound, by_hour = np.empty_like(self.mean), self.hours[criterion][:, None]
+        bound, by_hour, soon = np.empty_like(self.mean), self.hours[criterion], self.hours[hours.SOON]
         for k, rows in runs(self.classes):
             np.multiply(self.scale[rows], per_class[k], out=bound[rows])
             if k == DAY_AHEAD:
-                bound[rows] *= by_hour[rows]
-            elif self.late.any():
-                bound[rows, self.late] *= by_hour[rows]
+                bound[rows] *= by_hour[rows, None]
+                continue
+            instead = by_hour[rows, None]
+            if k <= IN_FORCE and not criterion:
+                bound[rows] *= soon[rows, None]
+                instead = instead / soon[rows, None]
+            if self.late.any():
+                bound[rows, self.late] *= instead
         bound += self.mean
         if self.least is not None:
             np.maximum(bound, self.least, out=bound)  # what is not known stays so
@@ -155,6 +160,8 @@ class Fleet:
         for i in self.criteria:
             score = scores.score(state, seen, self.limits, i)
             score[-1] *= np.exp(-common.hours[i, cell.slot])
+            if not i:
+                score[: layout.leads[IN_FORCE]] *= np.exp(-common.hours[hours.SOON, cell.slot])
             usable = warm & ~np.isnan(score) & ~np.isnan(telling)
             self._tell(i, cell, seen, score, usable)
             self.pool.scored[i] += scores.count(layout, score, state.theta[i], usable)
@@ -175,7 +182,9 @@ class Fleet:
         layout, state, common, heard, today = self.layout, self.state, self.common, self.panel, self.pool.today
         theta, rare = state.theta[criterion], common.factors.rare[criterion]
         judged = scores.judge(layout, state, seen, score, theta, rare, usable, heard)
-        hours.gather(judged, common.hours[criterion, cell.slot], today.hours[:, criterion, cell.slot])
+        for which, kind in enumerate((criterion,) if criterion else (criterion, hours.SOON)):
+            used, into = common.hours[kind, cell.slot], today.hours[:, kind, cell.slot]
+            hours.gather(judged.high[which], judged.weight[which], used, into)
         if not criterion:
             lean.gather(layout, state, common.mixing, cell, judged, heard, today.lean)
 
@@ -229,8 +238,8 @@ class Fleet:
         mean[:, quality == Quality.NONE] = np.nan
         young = np.clip((YOUNG_DAYS - state.days) / (YOUNG_DAYS - COLD_DAYS), 0, 1)
         caution = 1 + np.where(quality == Quality.BORROWED, BORROWED, YOUNG * young) + STALE * stale
-        middle = slots + np.array([0, layout.hour // 2, layout.hour // 2])[:, None]  # an hour is judged at its end
-        by_hour = np.exp(self.common.hours[np.arange(3)[:, None], middle % layout.slots])
+        middle = slots + np.array([0, layout.hour // 2, layout.hour // 2, 0])[:, None]  # an hour is judged at its end
+        by_hour = np.exp(self.common.hours[np.arange(hours.KINDS)[:, None], middle % layout.slots])
         return Outlook(mean, scale, by_hour, classes, least, caution.astype(np.float32), state.theta, late, quality)
 
     def _read_on(

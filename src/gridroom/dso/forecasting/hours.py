@@ -1,21 +1,28 @@
-"""Factors on the scale by time of day and criterion, for forecasts of the day ahead; the same for all series.
+"""Factors on the scale by time of day; the same for all series.
 
 As in `lean`: where high scores are more frequent at a time of day than its share of all scale, the scale becomes larger
 there. Sums of the last months are read through a triangle of hours.
 
-Only the day ahead has them: hours that are issued a quarter at a time mix forecasts of several leads.
+The day ahead has one per criterion. The block in force, and what comes before it, have one where a block by itself is
+judged: hours that are issued a quarter at a time mix forecasts of several leads.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridroom.dso.forecasting.layout import Layout, Reals
-from gridroom.dso.forecasting.scores import CRITERIA, Judged
+from gridroom.dso.forecasting.layout import Layout, Mask, Reals
+from gridroom.dso.forecasting.scores import CRITERIA
 
 Doubles = NDArray[np.float64]
 
 PARTS = 3
-"""Sums per criterion and time of day: high scores, scale, and scale times the logarithm of its factor."""
+"""Sums per time of day: high scores, scale, and scale times the logarithm of its factor."""
+
+KINDS = len(CRITERIA) + 1
+"""Kinds of factors: those of the day ahead by criterion, and that of the block in force."""
+
+SOON = KINDS - 1
+"""The kind of the block in force."""
 
 STEP = 0.25
 """Change of the logarithm of a factor for one of how frequent high scores are."""
@@ -32,11 +39,11 @@ MOST = 0.2
 
 def shape(layout: Layout) -> tuple[int, ...]:
     """Shape of the sums."""
-    return (PARTS, len(CRITERIA), layout.slots)
+    return (PARTS, KINDS, layout.slots)
 
 
 def factors(sums: Doubles) -> Reals:
-    """Logarithms of the factors, 0 on average over the scale, shape (3 criteria, slots).
+    """Logarithms of the factors, 0 on average over the scale, shape (KINDS, slots).
 
     Args:
         sums: See `shape`.
@@ -59,13 +66,14 @@ def _triangle(slots: int) -> Doubles:
     return triangle
 
 
-def gather(judged: Judged, used: np.float32, into: Doubles) -> None:
-    """Add a block to the sums of a criterion and its time of day, in place.
+def gather(high: Mask, weight: Reals, used: np.float32, into: Doubles) -> None:
+    """Add a block to the sums of a kind and its time of day, in place.
 
     Args:
-        judged: Its scores; those of the day ahead are the first.
+        high: Which of its scores are high, shape (S,).
+        weight: Scales of its series, shape (S,).
         used: Logarithm of the factor at its time of day.
         into: The sums, shape (3,).
     """
-    scale = float(judged.weight[0].sum(dtype=np.float64))
-    into += np.array([np.count_nonzero(judged.high[0]), scale, scale * float(used)])
+    scale = float(weight.sum(dtype=np.float64))
+    into += np.array([np.count_nonzero(high), scale, scale * float(used)])

@@ -12,8 +12,8 @@ from gridroom.dso.forecasting.state import HIGHS, State
 FAST, SLOW, WEEK = 0.15, 0.03, 0.25
 """Least weight of a new value in the averages per time of day and, the last, per time of week."""
 
-VARIANCE = 0.02
-"""Least weight of a new squared error in the average of its time of day."""
+VARIANCE, LONG = 0.02, 0.007
+"""Least weights of a new squared error in the two averages of its time of day."""
 
 LEVEL_DAYS = 28
 """Days over which a series' mean and spread are averaged."""
@@ -24,8 +24,8 @@ FORGET = 1 / 14
 CLOSENESS = np.array([1.0, 1.0, 0.6, 0.3, 0.0], dtype=np.float32)
 """How much of each class' scale is that of the block in force; the rest is that of the day ahead."""
 
-OWN, AROUND = 1.0, 2.2
-"""Share of the errors of the time of day, and of the times around it, in the scale."""
+OWN, AROUND = 1.5, 1.9
+"""Share of the errors of the time of day, remembered longer, and of those of the times around it, in the scale."""
 
 LOAD, LOAD_NEAR = 0.3, 0.12
 """Share of the load itself: what is switched on may be switched on once more."""
@@ -162,9 +162,10 @@ def take(layout: Layout, state: State, mixing: Mixing, cell: Cell, before: Cell,
     judged = known & ~np.isnan(error)
     follow(layout, state, cell, np.where(judged, error, np.float32(np.nan)))
     error, near = np.where(judged, error, np.float32(0)), np.where(judged, near, np.float32(0))
-    weight = np.maximum(1 / np.maximum(days, 1), VARIANCE)
-    _move(state.day[slot], error**2, weight, judged)
-    _move(state.near[slot], near**2, weight, judged)
+    first = 1 / np.maximum(days, 1)
+    for squared, rows, longer in ((error**2, state.day, state.day_long), (near**2, state.near, state.near_long)):
+        _move(rows[slot], squared, np.maximum(first, VARIANCE), judged)
+        _move(longer[slot], squared, np.maximum(first, LONG), judged)
     _move(state.peak[slot], np.fmax(load, state.peak[slot] - FORGET * (state.peak[slot] - load)), 1.0, known)
     weight = np.maximum(1 / (state.learned + 1), 1 / (LEVEL_DAYS * layout.slots)) * known
     state.level[:] += weight * (load - state.level)
@@ -213,14 +214,14 @@ def renew(layout: Layout, state: State, mixing: Mixing, cell: Cell, daily: Reals
     state.mix[4, slot] = np.where(np.isnan(daily), np.nan_to_num(state.mix[4, slot]), daily)
     expected = np.maximum(base(state, mixing, slot), 0)
     sigma, leaning = state.sigma, mixing.lean[:, :-1] @ CONTRASTS @ state.mix[:, slot]
-    for rows, scale, of_load, of_top, more in (
-        (state.day, state.scale_day, LOAD, TOP, leaning[0]),
-        (state.near, state.scale_near, LOAD_NEAR, TOP_NEAR, leaning[1]),
+    for rows, longer, scale, of_load, of_top, more in (
+        (state.day, state.day_long, state.scale_day, LOAD, TOP, leaning[0]),
+        (state.near, state.near_long, state.scale_near, LOAD_NEAR, TOP_NEAR, leaning[1]),
     ):
         around = _around(rows, slot, layout.window)
         if np.isnan(around).any():
             around = np.where(np.isnan(around), sigma**2, around)
-        own = read(layout, rows, slot)
+        own = read(layout, longer, slot)
         own = np.where(np.isnan(own), sigma**2, own)
         mixed = OWN * np.sqrt(own) + AROUND * np.sqrt(around.mean(axis=0)) + of_load * expected + of_top * state.top
         scale[slot] = np.maximum(_leaned(mixed, more), LEAST * sigma)

@@ -199,7 +199,7 @@ class Common:
         mixing: How forecasts are mixed.
         shape: That of a day; None until others were seen for a while.
         factors: Those of the margin.
-        hours: Logarithm of a factor on the scale of the day ahead by criterion and time of day, shape (3, slots).
+        hours: Logarithms of factors on the scale by time of day, see `hours.factors`, shape (4, slots).
     """
 
     mixing: Mixing

@@ -37,6 +37,8 @@ class State:
             third, and the average error of the last day, shape (5, slots, S).
         day: Average squared error of a forecast of the day ahead, shape (slots, S).
         near: The same of a forecast of the block in force.
+        day_long: As `day`, remembered longer.
+        near_long: As `near`, remembered longer.
         scale_day: Scale of the error of the next block at that time of day, forecast the day ahead, shape (slots, S).
         scale_near: The same of the block in force.
         peak: Slowly forgotten highest load per time of day, shape (slots, S).
@@ -60,6 +62,8 @@ class State:
     mix: Reals
     day: Reals
     near: Reals
+    day_long: Reals
+    near_long: Reals
     scale_day: Reals
     scale_near: Reals
     peak: Reals
@@ -89,7 +93,8 @@ class State:
             "errors": (layout.hour, layout.near + 1),
             "scales": (layout.hour, layout.near + 1),
             **dict.fromkeys(("top", "level", "square", "learned", "gap"), ()),
-            **dict.fromkeys(("fast", "slow", "day", "near", "scale_day", "scale_near", "peak"), (n,)),
+            **dict.fromkeys(("fast", "slow", "day", "near", "day_long", "near_long"), (n,)),
+            **dict.fromkeys(("scale_day", "scale_near", "peak"), (n,)),
         }
 
     @classmethod

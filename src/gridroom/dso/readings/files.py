@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gridroom.dso.cables import LONGEST_ID
 from gridroom.dso.readings import wall_times
 from gridroom.dso.readings.measurements import (
+    COMMAS,
     EARLIEST,
     LARGEST_CA,
     LATEST,
@@ -58,6 +59,9 @@ from gridroom.timegrid import EPOCH
 TIME, CABLE, SECONDS = "time", "cable", "seconds"
 PHASES = ("L1", "L2", "L3")
 WIDE = re.compile(r".+\.L[123]", re.DOTALL)
+POWER = re.compile(r"(?<![a-z])(?:[km]?(?:wh?|var?h?)|p|power|energy)(?![a-z])", re.IGNORECASE)
+UNIT = re.compile(r"[\s_]*(?:\[A\]|\(A\)|(?<=[\s_])A)$", re.IGNORECASE)
+"""What a name may say of units: power or energy, and ampere."""
 PARQUET = b"PAR1"
 HOUR_S = 3600
 
@@ -145,8 +149,8 @@ def _read(source: Source, block: timedelta, zone: ZoneInfo | None) -> Delivery:
     else:
         shown = ",".join(names[:8]) + (",..." if len(names) > 8 else "")
         raise HeaderError(
-            "row 1: the columns must be time,cable,L1,L2,L3 and optionally seconds, or time and one per cable and "
-            f"phase such as cable-1.L1, not {shown or 'none'}{_hint(names)}"
+            f"row 1: {_hint(names) or f'{shown} are no columns of measurements'}; the columns must be "
+            "time,cable,L1,L2,L3 [A] and optionally seconds, or time and one per cable and phase such as cable-1.L1 [A]"
         )
     source.faults.tell(received)
     return Delivery({one.cable: one for one in series if len(one)}, received)
@@ -156,17 +160,23 @@ def _hint(names: list[str]) -> str:
     """What may be wrong with columns that are none of ours."""
     first = names[0] if names else ""
     if not any(names):
-        return "; the file is empty"
+        return "the file is empty"
     if first.startswith(("[", "{")):
-        return "; readings in JSON come over HTTPS or MQTT only"
+        return "readings in JSON come over HTTPS or MQTT only"
     if len(names) == 1 and re.search(r"[;\t]", first):
-        return "; columns are separated by commas, and numbers have a point"
+        return COMMAS
     right = {one.lower(): one for one in (TIME, CABLE, *PHASES, SECONDS)}
-    cases = [f"{right[one.lower()]} for {one}" for one in names if right.get(one.lower(), one) != one]
-    if cases:
-        return f"; write {', '.join(cases)}"
+    known = {one: right.get(one.lower(), one) for one in names}
+    strange = [one for one in names if one.lower() not in right and not WIDE.fullmatch(one)]
+    if power := [one for one in strange if POWER.search(one)]:
+        return f"{power[0]!r} is no current: currents in ampere are needed, not power or energy"
+    for one in strange:
+        bare = UNIT.sub("", one)
+        known[one] = right.get(bare.lower(), bare if WIDE.fullmatch(bare) else one)
+    if cases := [f"{name} for {one}" for one, name in known.items() if name != one]:
+        return f"write {', '.join(cases[:8])}{', ...' if len(cases) > 8 else ''}"
     if {TIME, CABLE, *PHASES} <= set(names):
-        return f"; leave out {', '.join(one for one in names if one.lower() not in right)}"
+        return f"leave out {', '.join(strange)}"
     return ""
 
 

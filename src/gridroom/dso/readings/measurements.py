@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import IntFlag, StrEnum
 from itertools import islice
 
@@ -39,8 +39,12 @@ TOO_LONG = (
 )
 REPLACED = "of them took the place of other values; what was learned from those is learned anew at the next publish"
 NO_CABLE = f"cable: needs a name of 1 to {LONGEST_ID} characters"
+COMMAS = "columns are separated by commas, and numbers have a point"
 SHOWN = 100
 """Findings that are told with their words; the others are counted."""
+
+FEW = 3
+"""So many that say the same are all told."""
 
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 NOT_MEASURED = -(2**31)
@@ -151,9 +155,9 @@ class Series:
         """When a slice begins. [UTC]"""
         return EPOCH + int(slice_) * (self.block // SLICES)
 
-    def where(self, i: int) -> str:
+    def where(self, i: int, zone: tzinfo = UTC) -> str:
         """What a finding about a reading names: its row, cable and time."""
-        about = f"{self.cable} {self.moment(self.first[i]).isoformat()}"
+        about = f"{self.cable} {self.moment(self.first[i]).astimezone(zone).isoformat()}"
         row = self.rows[i]
         return f"{self.label.format(row)}: {about}" if row else about
 
@@ -176,6 +180,7 @@ class Received:
         together: For how many of them findings speak beside the first each speaks for.
         counts: All that was odd, by reason; much of it was kept.
         replaced: Readings that took the place of other values.
+        doubts: What is worth a second look of those that were kept.
     """
 
     stored: int = 0
@@ -184,6 +189,7 @@ class Received:
     counts: Counter[Reason] = field(default_factory=Counter)
     together: int = 0
     replaced: int = 0
+    doubts: list[Finding] = field(default_factory=list)
 
     @property
     def untold(self) -> int:
@@ -195,14 +201,20 @@ class Received:
         """Readings that repeat what was measured before."""
         return self.counts[Reason.REPEATED]
 
-    def refuse(self, reason: Reason, findings: Iterable[Finding], number: int) -> None:
+    def refuse(self, reason: Reason, findings: Iterable[Finding], number: int, *, alike: bool = False) -> None:
         """Count refused readings and keep what is said of them, as long as there is room.
 
         Args:
             reason: What is wrong with all of them.
             findings: One for each, made only when it is asked for.
             number: How many they are.
+            alike: All findings say the same: of more than a few one is enough.
         """
+        if alike and number > FEW:
+            first = next(iter(findings))
+            one = Finding(first.where, f"{first.text} ({number - 1} more like this)")
+            self.refuse_as_one(reason, one, number)
+            return
         self.refused += number
         self.counts[reason] += number
         self.findings += islice(findings, max(0, SHOWN - len(self.findings)))
@@ -217,8 +229,9 @@ class Received:
         """
         self.refused += number
         self.counts[reason] += number
-        self.findings.append(finding)
-        self.together += number - 1
+        if len(self.findings) < SHOWN:
+            self.findings.append(finding)
+            self.together += number - 1
 
     def add(self, other: "Received") -> None:
         """Take in what became of a part."""
@@ -227,6 +240,7 @@ class Received:
         self.counts += other.counts
         self.together += other.together
         self.replaced += other.replaced
+        self.doubts += other.doubts[: max(0, SHOWN - len(self.doubts))]
         self.findings += other.findings[: max(0, SHOWN - len(self.findings))]
 
     def summary(self) -> str:

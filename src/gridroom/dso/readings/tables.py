@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from gridroom.dso.cables import Finding
 from gridroom.dso.readings.measurements import (
+    FEW,
     LARGEST_CA,
     NOT_MEASURED,
     SHOWN,
@@ -44,6 +46,9 @@ Batches = Iterator[tuple[Ints, Sequence[Column]]]
 BATCH = 200_000
 """Cells that are read at a time."""
 
+QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"[^\"]*\"|\d+")
+"""What a text quotes of a row, and numbers."""
+
 SECOND = timedelta(seconds=1)
 NAN, UNREAD = NOT_MEASURED + 1, NOT_MEASURED + 2
 """Beside `NOT_MEASURED`: not a number, and what was told as a finding already. [0.01 A]"""
@@ -54,33 +59,35 @@ ZONED, NAIVE, NO_TIME, BETWEEN = range(4)
 
 @dataclass
 class Faults:
-    """Rows that cannot be read: how many, and the words for the first ones.
+    """Rows that cannot be read, by what is wrong with them.
 
     Attributes:
-        number: How many, but for those whose time has no zone.
-        words: Row and text of the first ones.
+        kinds: Of each kind of fault the first rows, with what is said of them, and how many have it.
         naive: How many have a time without a zone; if any, nearly all rows of a file do.
         first_naive: Row and time of the first of them.
     """
 
-    number: int = 0
-    words: list[tuple[int, str]] = field(default_factory=list)
+    kinds: dict[str, tuple[list[tuple[int, str]], int]] = field(default_factory=dict)
     naive: int = 0
     first_naive: tuple[int, str] = (0, "")
 
     def add(self, row: int, text: str) -> None:
         """One row."""
-        self.number += 1
-        if len(self.words) < SHOWN:
-            self.words.append((row, text))
+        self._count(text, [(row, text)], 1)
 
     def drop(self, kept: Bools, good: Bools, rows: Ints, words: Words) -> Bools:
         """Those that are kept and good; the other ones that were kept are told."""
         where = np.flatnonzero(kept & ~good)
-        self.number += len(where)
-        room = max(0, SHOWN - len(self.words))
-        self.words += [(int(rows[i]), words(int(i))) for i in where[:room]]
+        for i in where[:SHOWN]:
+            self.add(int(rows[i]), words(int(i)))
+        if len(where) > SHOWN:
+            self._count(words(int(where[SHOWN])), [], len(where) - SHOWN)
         return kept & good
+
+    def _count(self, text: str, told: list[tuple[int, str]], number: int) -> None:
+        """Rows of one kind: texts that differ in what they quote, and in numbers, say the same."""
+        first, known = self.kinds.setdefault(QUOTED.sub("", text), ([], 0))
+        self.kinds[QUOTED.sub("", text)] = [*first, *told][:FEW], known + number
 
     def drop_naive(self, kept: Bools, good: Bools, rows: Ints, column: Column) -> Bools:
         """The same where a zone is missing: told once for all of them."""
@@ -97,8 +104,9 @@ class Faults:
             others = f" and those of {self.naive - 1} more rows have" if self.naive > 1 else " has"
             text = f"time: {time!r}{others} no zone; write UTC with Z, or import them with --zone Europe/Amsterdam"
             received.refuse_as_one(Reason.UNREADABLE, Finding(f"row {row}", text), self.naive)
-        told = (Finding(f"row {row}", text) for row, text in sorted(self.words))
-        received.refuse(Reason.UNREADABLE, told, self.number)
+        for told, number in sorted(self.kinds.values()):
+            found = (Finding(f"row {row}", text) for row, text in told)
+            received.refuse(Reason.UNREADABLE, found, number, alike=True)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """Is a register right? All findings at once, each with the id that it is about."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +21,9 @@ LOWEST_V, HIGHEST_V = Decimal(50), Decimal(1000)
 
 BETWEEN_PHASES_V = Decimal(350), Decimal(450)
 """What looks like the voltage between two phases of a grid of 230 V. [V]"""
+
+SHORTENED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
+"""How a spreadsheet writes a number of many digits."""
 
 ADD_IT = "dso.toml; add it there"
 """How it ends when something is missing in the configuration."""
@@ -51,13 +56,16 @@ def check(
         "connections": lambda _, one: _connection(one, entries, parties, read),
         "contracts": lambda key, one: _contract(key[0], one, entries, parties, read),
     }
-    findings = list[Finding]()
+    findings, refused = list[Finding](), set[Any]()
     for kind in KINDS:
         for key, one in entries.of(kind).items():
             where = ", ".join(filter(None, (known.get((kind, key)), named(kind, key))))
             for text, warns in check_one[kind](key, one):
                 findings.append(Finding(where, text, "warning" if warns else "error"))
-    return [*_grouped(findings), *_twice(entries, known), *_too_much(entries, known)]
+                if kind == "contracts" and not warns:
+                    refused.add(key)
+    kept = {key: one for key, one in entries.contracts.items() if key not in refused}
+    return [*_grouped(findings), *_twice(entries, known), *_too_much(replace(entries, contracts=kept), known)]
 
 
 def _grouped(findings: list[Finding]) -> Iterator[Finding]:
@@ -86,7 +94,8 @@ def _cable(cable: Cable, entries: Entries, risk_classes: Collection[str], read: 
     if not LOWEST_V <= cable.voltage_v <= HIGHEST_V:
         yield f"its voltage must be from {LOWEST_V} to {HIGHEST_V} V, from phase to neutral", False
     elif BETWEEN_PHASES_V[0] <= cable.voltage_v <= BETWEEN_PHASES_V[1]:
-        yield f"{cable.voltage_v} V looks like the voltage between phases; from phase to neutral it may be 230 V", True
+        shown = f"{cable.voltage_v.normalize():f} V"
+        yield f"{shown} looks like the voltage between phases; from phase to neutral it may be 230 V", True
     if cable.risk_class and cable.risk_class not in risk_classes:
         yield f"there is no [[risk_class]] {cable.risk_class!r} in {ADD_IT}", False
 
@@ -114,6 +123,8 @@ def _contract(cable: str, one: Any, entries: Entries, parties: Collection[str], 
 def _name(name: str) -> Iterator[Fault]:
     if not name.strip() or name != name.strip() or len(name) > LONGEST_ID or not name.isprintable():
         yield f"an id must have 1 to {LONGEST_ID} printable characters, without white space around", False
+    if SHORTENED.fullmatch(name):
+        yield "its id looks like a number that a spreadsheet has shortened: export the column as text", True
 
 
 def _limit(limit: Phases, largest: int) -> Iterator[Fault]:

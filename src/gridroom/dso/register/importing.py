@@ -28,10 +28,12 @@ class Imported:
     Attributes:
         changes: How many entries of each kind were added, changed or removed.
         findings: All that is wrong (then nothing is stored) or worth knowing.
+        without_cso: Connections in the register that are of no CSO: no forecast names them.
     """
 
     changes: dict[Kind, int] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    without_cso: int = 0
 
     @property
     def stored(self) -> bool:
@@ -49,7 +51,9 @@ class Imported:
         if errors:
             return f"nothing stored: {errors} error{'s' if errors > 1 else ''}"
         told = [f"{count} {kind if count > 1 else kind[:-1]}" for kind, count in self.changes.items() if count]
-        return f"{', '.join(told)} changed" if told else "nothing changed"
+        none = f"; {self.without_cso} of the connections in the register have no CSO"
+        shown = none if self.changes.get("connections") and self.without_cso else ""
+        return f"{', '.join(told)} changed{shown}" if told else "nothing changed"
 
 
 def is_register(file: Path) -> bool:
@@ -100,7 +104,8 @@ def import_files(
     if older:
         text = f"{older} older warning{'s' if older > 1 else ''} about other entries: `gridroom dso cables` lists them"
         findings.append(Finding("register", text, "warning"))
-    return Imported(tables.write(tx, new), findings)
+    without_cso = sum(not one.party for one in new.connections.values())
+    return Imported(tables.write(tx, new), findings, without_cso)
 
 
 def _read(file: Path, batch: Batch) -> None:

@@ -43,6 +43,7 @@ class Curves:
         backup: Part of it that is left to be asked for.
         allotments: Part of it of each CSO.
         held_by: What is above the cable and leaves it less than its own limit does: kind by id.
+        adjusted: By how much the allotment of each CSO differs from its share: granted above 0, given back below.
     """
 
     cable: str
@@ -62,6 +63,17 @@ class Curves:
     backup: Amps
     allotments: Mapping[str, Amps]
     held_by: Mapping[str, str] = field(default_factory=dict)
+    adjusted: Mapping[str, Amps] = field(default_factory=dict)
+
+    @property
+    def given_back(self) -> Amps:
+        """What all CSOs together gave back to the backup."""
+        return sum((np.maximum(-one, 0) for one in self.adjusted.values()), np.zeros(self.backup.shape))
+
+    @property
+    def granted(self) -> Amps:
+        """What all CSOs together were granted of the backup."""
+        return sum((np.maximum(one, 0) for one in self.adjusted.values()), np.zeros(self.backup.shape))
 
     @property
     def blocks(self) -> int:
@@ -110,7 +122,15 @@ class Curves:
         return f"{names} {'leave' if len(self.held_by) > 1 else 'leaves'} it less than its own limit does"
 
 
-def curves(view: View, cable: Cable, rules: Rules, now: datetime, quality: str, held_by: Mapping[str, str]) -> Curves:
+def curves(
+    view: View,
+    cable: Cable,
+    rules: Rules,
+    now: datetime,
+    quality: str,
+    held_by: Mapping[str, str],
+    adjusted: Mapping[str, Ints],
+) -> Curves:
     """A view of a cable as curves.
 
     Args:
@@ -120,6 +140,7 @@ def curves(view: View, cable: Cable, rules: Rules, now: datetime, quality: str, 
         now: The present moment. [UTC]
         quality: Of its forecast.
         held_by: What leaves it less than its own limit does: kind by id.
+        adjusted: By CSO what it was granted, or gave back, shape (3, n), `UNKNOWN` where that is not known. [0.01 A]
     """
     issued = view.available != UNKNOWN
 
@@ -144,6 +165,7 @@ def curves(view: View, cable: Cable, rules: Rules, now: datetime, quality: str, 
         told(view.pool),
         {party: told(cells) for party, cells in view.allotments.items()},
         held_by,
+        {party: _amps(cells, cells != UNKNOWN) for party, cells in adjusted.items()},
     )
 
 

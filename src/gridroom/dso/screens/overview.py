@@ -205,15 +205,18 @@ def _status(
         {one: brake for one, standing in standings.items() if (brake := _brake(standing, rules.brake_hold, now))},
         missed_after=missed_after,
         block=rules.block,
-        unbraked=tuple(one for one in ends if one in limited and _too_late(standings.get(one), rules.block, now)),
+        unbraked=tuple(
+            one for one in ends if one in limited and _too_late(standings.get(one), rules.block, missed_after, now)
+        ),
         learned_until=max((one.learned_until for one in standings.values() if one.learned_until), default=None),
     )
 
 
-def _too_late(standing: Standing | None, block: timedelta, now: datetime) -> bool:
-    """Whether the newest reading was not looked at and is too old for it by now, see `braking`."""
-    end = standing and standing.latest_end
-    return standing is not None and end is not None and end != standing.watched and now - end > block
+def _too_late(standing: Standing | None, block: timedelta, missed_after: timedelta, now: datetime) -> bool:
+    """Whether the newest reading was not looked at and is too old for it by now, see `braking`; not if it is missed."""
+    if standing is None or standing.latest_end is None:
+        return False
+    return standing.latest_end != standing.watched and block < now - standing.latest_end <= missed_after
 
 
 def _unreported(store: Store, block: timedelta, cables: Iterable[Cable], now: datetime) -> Iterator[tuple[str, str]]:

@@ -1,17 +1,23 @@
 """How the DSO fares, as its operator should see it: values, and what of them is alarming; no store is read here."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from gridroom.dso.cables import Finding
 from gridroom.dso.readings.measurements import Reason
 from gridroom.dso.screens.risk import DAYS, RealisedRisk
 from gridroom.timegrid import QUARTER
 
 HARMLESS = (Reason.REPEATED, Reason.DISORDERED, Reason.CLOCK)
 """What may be odd about readings and is nothing to look after."""
+
+NAMES = re.compile(r"'[^']*'|\"[^\"]*\"|\d[\d.]*")
+"""Names and numbers in what is found in the register."""
 
 RUNS = "see that `gridroom dso run` runs, or see its log"
 """What to do when nothing is published: it may run and fail."""
@@ -159,6 +165,22 @@ def named(ids: tuple[str, ...] | list[str]) -> str:
     """
     rest = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
     return ", ".join(ids[:MOST_NAMED]) + rest
+
+
+def summed(findings: Sequence[Finding]) -> list[str]:
+    """Findings as lines, of many that differ in names and numbers only a few.
+
+    >>> summed([Finding(f"cable '{n}'", f"{n} A is contracted") for n in range(7)])[-2:]
+    ["cable '4': 4 A is contracted", '... and 2 more like this']
+    """
+    alike = defaultdict[str, list[str]](list)
+    for one in findings:
+        alike[NAMES.sub("", one.text)].append(str(one))
+    lines = list[str]()
+    for some in alike.values():
+        more = [f"... and {len(some) - MOST_NAMED:,} more like this"] if len(some) > MOST_NAMED else []
+        lines += [*some[:MOST_NAMED], *more]
+    return lines
 
 
 def minutes(span: timedelta) -> str:
