@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 import databases
-from gridroom.dso import learning, planning
+from gridroom.dso import learning, lessons, planning
 from gridroom.dso.cables import Cable, Contract, Node, Register
 from gridroom.dso.learning import Expectation
 from gridroom.dso.planning import Plan
@@ -95,7 +95,7 @@ class Area:
     def learned(self) -> dict[str, tuple[datetime, NDArray[np.float32]]]:
         """How far each place was learned, and what."""
         with self.store() as store:
-            found = store.learners([*self.office.register, *self.office.register.nodes])
+            found = lessons.learners(store, [*self.office.register, *self.office.register.nodes])
         return {one: (learner.until, learner.state) for one, learner in found.items()}
 
     def pools(self) -> Sequence[sa.Row[Any]]:

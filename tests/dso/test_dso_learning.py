@@ -12,12 +12,11 @@ from sqlalchemy import func, select, text
 
 import databases
 from dso_area import DAY, HOUR, MIGRATIONS, MONDAY, Area, assert_same, homes, invented, shared
-from gridroom.dso import learning
+from gridroom.dso import learning, lessons
 from gridroom.dso.cables import Node
 from gridroom.dso.forecasting.scores import WINDOW_DAYS
 from gridroom.dso.readings.measurements import Flag
 from gridroom.dso.rules import RiskClass
-from gridroom.dso.store import Store
 from gridroom.dso.tables import LEARNERS, LOADS, POOLS
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.storage import database
@@ -302,7 +301,7 @@ def test_the_history_of_what_is_not_forecast_makes_nothing_be_learned_anew(
     area.measured("T", MONDAY, invented(N, seed=0))
     area.measured("c1", NOW - 2 * DAY, invented(48, seed=0))
     assert list(area.expect(NOW - DAY)) == ["c1"]
-    monkeypatch.setattr(Store, "unlearn", lambda _: pytest.fail("all is learned anew"))
+    monkeypatch.setattr(lessons, "unlearn", lambda _: pytest.fail("all is learned anew"))
     assert list(area.expect(NOW)) == ["c1"]
     area.close()
 
@@ -311,11 +310,11 @@ def test_scores_outlast_a_dso_that_was_down_for_months(make: Make) -> None:
     area = history(make(), gaps=False)
     area.expect(NOW)
     with area.store() as store:
-        store.prune(NOW + timedelta(days=200), timedelta(days=400), timedelta(days=30))
+        lessons.prune(store, NOW - timedelta(days=200))
         assert store.tx.scalar(select(func.min(POOLS.c.day))) == MONDAY.date()
-        assert len(store.learners(CABLES)) == 3
-        store.prune(NOW + timedelta(days=413), timedelta(days=400), timedelta(days=30))
-        assert (store.learners(CABLES), store.pool()) == ({}, None)
+        assert len(lessons.learners(store, CABLES)) == 3
+        lessons.prune(store, NOW + timedelta(days=13))
+        assert (lessons.learners(store, CABLES), lessons.pool(store)) == ({}, None)
     assert area.expect(NOW + timedelta(days=413))["c1"].quality == "none"
 
 

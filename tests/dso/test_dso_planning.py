@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from dso_area import DAY, HOUR, MONDAY, Area, homes, invented, shared
-from gridroom.dso import learning, planning
+from gridroom.dso import learning, lessons, planning, promises
 from gridroom.dso.cables import Cable, Node, Register
 from gridroom.dso.learning import Expectation
 from gridroom.dso.loads import load_of
@@ -51,9 +51,9 @@ def expectation(mean: Ints, margin: Ints) -> Expectation:
 def hold(store: Store, cable: str, party: str, limits: Ints, *, acknowledged: bool) -> None:
     """A CSO was sent a forecast."""
     name = f"m{next(NUMBERS)}"
-    store.sent(name, party, MONDAY, [(cable, MONDAY, limits)])
+    promises.sent(store, name, party, MONDAY, [(cable, MONDAY, limits)])
     if acknowledged:
-        store.acknowledged(name, cable)
+        promises.acknowledged(store, name, cable)
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_what_a_cable_used_elsewhere_is_not_subtracted_where_it_hangs_now() -> N
         load = load_of(store, area.office, "T2", now - DAY, 24)
         assert (load.load == load.measured).all()
         assert load.learnable.all()
-        store.unlearn()
+        lessons.unlearn(store)
     assert np.allclose(area.expect(now)["T2"].bound, before, rtol=0.05)
     area.close()
 

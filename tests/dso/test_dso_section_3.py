@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 import databases
 from dso_office import CABLE, MONDAY, QUARTER, World, ask, cable, request
-from gridroom.dso import folder
+from gridroom.dso import folder, promises
 from gridroom.dso.readings.files import read_csv
 from gridroom.dso.readings.measurements import Reading
 from gridroom.dso.tables import SENT, USAGES
@@ -69,7 +69,7 @@ def publish(world: World) -> None:
 
 def in_doubt(world: World, cable: str, party: str = "north") -> bool:
     with world.db.transact() as tx:
-        return world.dso._store(tx).holdings((cable,), world.clock.time, 4)[cable, party].doubtful
+        return promises.holdings(world.dso._store(tx), (cable,), world.clock.time, 4)[cable, party].doubtful
 
 
 def refused(*cables: str, applied: int) -> Result:
@@ -370,7 +370,7 @@ def forecasts_waiting(world: World) -> list[tuple[int, list[str]]]:
     with world.db.transact() as tx:
         store = world.dso._store(tx)
         waiting = [one for one in Outbox(tx).waiting("north") if one.operation == "UpdateCableCapacityForecast"]
-        return [(one.attempts, sorted(store.cables_in(one.message_id))) for one in waiting]
+        return [(one.attempts, sorted(promises.cables_in(store, one.message_id))) for one in waiting]
 
 
 def asks_for(world: World, *cables: str) -> None:
@@ -424,11 +424,11 @@ def test_what_was_tried_and_replaced_stays_reckoned_with_and_what_never_left_doe
         assert [why for _, operation, why, _ in outbox.abandoned() if operation.startswith("Update")] == [
             "replaced by a newer one"
         ]
-        (last,) = store.newest("north")
-        tried = [message_id for message_id in first if store.cables_in(message_id)]
+        (last,) = promises.newest(store, "north")
+        tried = [message_id for message_id in first if promises.cables_in(store, message_id)]
         assert len(tried) == 1
         assert last not in tried
-        assert sorted(store.cables_in(last)) == [CABLE, OTHER]
+        assert sorted(promises.cables_in(store, last)) == [CABLE, OTHER]
         assert tx.scalar(sa.select(sa.func.count()).select_from(SENT).where(SENT.c.party == "north")) == 4
     world.close()
 
@@ -450,8 +450,8 @@ def test_an_answer_is_dated_in_the_transaction_of_its_effect(world: World, monke
     def meanwhile(*args: Any) -> Incoming:
         with world.db.transact() as tx:
             store = world.dso._store(tx)
-            dates.append(store.after("north", world.clock.time))
-            store.dated("north", dates[-1])
+            dates.append(promises.after(store, "north", world.clock.time))
+            promises.dated(store, "north", dates[-1])
         return read_request(*args)
 
     monkeypatch.setattr(inbox, "read_request", meanwhile)

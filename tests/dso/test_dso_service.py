@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 import databases
 from dso_office import CABLE, MONDAY, QUARTER, STEP, Memory, World, ask, cable, request
-from gridroom.dso import allocation, register, service
+from gridroom.dso import allocation, lessons, promises, register, service
 from gridroom.dso.cables import Cable, Node
 from gridroom.dso.folder import MIGRATIONS
 from gridroom.dso.forecasting.layout import Layout
 from gridroom.dso.forecasting.state import State
+from gridroom.dso.promises import Holding
 from gridroom.dso.readings.measurements import NOT_MEASURED, Reading
-from gridroom.dso.store import Holding, Store
 from gridroom.oscp.v10.messages import (
     Adjustment,
     CableUsage,
@@ -212,13 +212,13 @@ def test_a_build_that_raises_before_it_has_reduced_is_noticed(taught: World, mon
 
 
 def test_a_build_that_takes_a_lost_answer_for_a_no_is_noticed(taught: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    holding = Store._holding
+    holding = promises._holding
 
     def careless(*args: Any) -> Holding:
         newest = holding(*args).newest
         return Holding(newest.clip(0), False, newest)
 
-    monkeypatch.setattr(Store, "_holding", careless)
+    monkeypatch.setattr(promises, "_holding", careless)
     with pytest.raises(AssertionError):
         test_a_forecast_whose_answer_was_lost_counts_as_possibly_taken(taught)
 
@@ -245,7 +245,7 @@ def test_a_forecast_whose_answer_was_lost_counts_as_possibly_taken(taught: World
         taught.say(party, usage(MONDAY, 0, 0))
     asyncio.run(taught.dso.publish(taught.clock.time))
     with taught.db.transact() as tx:
-        most, doubt, _ = taught.dso._store(tx).holdings((CABLE,), taught.clock.time, 90)[CABLE, "south"]
+        most, doubt, _ = promises.holdings(taught.dso._store(tx), (CABLE,), taught.clock.time, 90)[CABLE, "south"]
     assert doubt
     assert (most >= taught.csos["south"].limits(taught.clock.time, 90)).all()
 
@@ -445,7 +445,7 @@ def test_whatever_is_asked_and_lost_the_csos_never_hold_more_than_there_is(data:
     with world.db.transact() as tx:
         store = world.dso._store(tx)
         for party in world.csos:
-            most += np.maximum(store.holdings((CABLE,), MONDAY, n)[CABLE, party].most, view.allotments[party])
+            most += np.maximum(promises.holdings(store, (CABLE,), MONDAY, n)[CABLE, party].most, view.allotments[party])
     assert (most <= there)[:, 2:].all()
     world.close()
 
@@ -699,7 +699,7 @@ def test_an_older_history_that_comes_later_is_learned_too(taught: World) -> None
     asyncio.run(taught.dso.publish(taught.clock.time))
     with taught.db.transact() as tx:
         store = taught.dso._store(tx)
-        (learner,) = store.learners([CABLE]).values()
+        (learner,) = lessons.learners(store, [CABLE]).values()
         assert (State.unpack(Layout(QUARTER), learner.state).learned == 48 * 96).all()
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from dso_office import MONDAY, QUARTER, World, ask, cable, request
-from gridroom.dso import adjustment, planning, register, service
+from gridroom.dso import adjustment, planning, promises, register, service
 from gridroom.dso.app import Dso
 from gridroom.dso.cables import Node
 from gridroom.dso.learning import Expectation
@@ -143,7 +143,7 @@ def test_who_asks_for_many_cables_in_one_message_gets_what_it_would_get_in_many(
                 for message in [asked] if together else [[one] for one in asked]:
                     street.say(party, request(*message))
             with street.db.transact() as tx:
-                found = Store(tx, QUARTER).holdings(names, MONDAY, 90)
+                found = promises.holdings(Store(tx, QUARTER), names, MONDAY, 90)
                 sheets = Store(tx, QUARTER).read_all(ALLOTMENTS, names, MONDAY, 90)
                 pools = Store(tx, QUARTER).read_all(PLANS, names, MONDAY, 90)
             held = {key: one.most.tolist() for key, one in found.items()}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dso_office import MONDAY, World, cable
-from gridroom.dso import adjustment, braking, planning, register, service
+from gridroom.dso import adjustment, braking, planning, promises, register, service
 from gridroom.dso.app import Dso
 from gridroom.dso.cables import Node
 from gridroom.dso.learning import Expectation
@@ -39,7 +39,7 @@ class Street:
     def held(self, store: Store) -> Ints:
         """The most that all CSOs may hold from the block in force on, shape (3, n). [0.01 A]"""
         ids = list(self.office.register)
-        found = store.holdings(ids, floor(self.now, QUARTER), BLOCKS)
+        found = promises.holdings(store, ids, floor(self.now, QUARTER), BLOCKS)
         return sum((one.most for key, one in found.items() if key[0] in ids), np.zeros((3, BLOCKS), dtype=np.int64))
 
     def allowed(self) -> Ints:
@@ -53,9 +53,9 @@ class Street:
         for party, forecast in told.items():
             self.number += 1
             name, dated = f"m{self.number}", self.now + timedelta(milliseconds=self.number)
-            store.sent(name, party, dated, [(forecast.cable, forecast.start, forecast.limits)])
+            promises.sent(store, name, party, dated, [(forecast.cable, forecast.start, forecast.limits)])
             if self.chance.random() < 0.6:
-                store.acknowledged(name, forecast.cable)
+                promises.acknowledged(store, name, forecast.cable)
 
     def publish(self, store: Store) -> None:
         def expected(most: int) -> Expectation:

@@ -20,7 +20,7 @@ from alembic.runtime.migration import MigrationContext
 import databases
 from gridroom.cso import store as cso_store
 from gridroom.cso.stations import CableKey
-from gridroom.dso import learning
+from gridroom.dso import learning, lessons, promises
 from gridroom.dso import store as dso_store
 from gridroom.dso import tables as dso_tables
 from gridroom.dso.cables import Cable, Register
@@ -154,7 +154,11 @@ def test_a_dso_keeps_what_it_knew_and_use_counts_as_the_current_that_was_stated(
         assert used["energy"].ravel().tolist() == list(range(100, 172))
         assert used["current"].tolist() == used["used"].tolist()
         assert store.read(ALLOTMENTS, ("cable-1", "cso"), DAY, 24)["allotment"].ravel().tolist() == list(range(72))
-        assert store.holdings(("cable-1",), NOON, 2)["cable-1", "cso"].most.tolist() == [[0, 1], [24, 25], [48, 49]]
+        assert promises.holdings(store, ("cable-1",), NOON, 2)["cable-1", "cso"].most.tolist() == [
+            [0, 1],
+            [24, 25],
+            [48, 49],
+        ]
         assert store.moment("dated cso") == NOON
         (note,) = store.notes("grant", NOON)
         assert (note.at, note.party, note.cable, note.record) == (NOON, "cso", "cable-1", {"asked": 5})
@@ -172,11 +176,11 @@ def test_what_a_dso_had_learned_is_learned_anew_from_the_history(old: Old) -> No
     office = Office(Register([Cable("cable-1", (20_000,) * 3)]), Rules(block=HOUR))
     with db.transact() as tx:
         store = dso_store.Store(tx, HOUR)
-        assert (store.standing("cable-1").learned_until, store.pool()) == (None, None)
+        assert (store.standing("cable-1").learned_until, lessons.pool(store)) == (None, None)
         sums = SLICES * (4_000 + np.arange(72).reshape(3, 24))
         store.write(LOADS, ("cable-1",), DAY, {"sums": sums, "masks": np.full((1, 24), 2**SLICES - 1)})
         learning.expect(store, office, DAY + 24 * HOUR, 24)
-        (learner,) = store.learners(["cable-1"]).values()
+        (learner,) = lessons.learners(store, ["cable-1"]).values()
         assert learner.until == DAY + 24 * HOUR
         assert State.unpack(Layout(HOUR), learner.state).learned.tolist() == [24, 24, 24]
     db.close()

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import numpy as np
 
-from gridroom.dso import backup, planning
+from gridroom.dso import backup, planning, promises
 from gridroom.dso.cables import Cable
 from gridroom.dso.planning import Plan
 from gridroom.dso.rules import Office, Rules
@@ -159,7 +159,7 @@ def _keep_adjustment(store: Store, party: str, served: Iterable[_Served], start:
     for n, some in allotted.items():
         store.write_all(ALLOTMENTS, start, some)
         store.write_all(PLANS, start, pools[n])
-    store.adjust_held(party, start, changes)
+    promises.adjust_held(store, party, start, changes)
 
 
 def _explanation(result: Sequence[Assigned]) -> dict[str, object]:

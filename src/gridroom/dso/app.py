@@ -13,7 +13,7 @@ import structlog
 
 from gridroom.clock import Clock, Duty, WallClock
 from gridroom.config import ConfigError
-from gridroom.dso import braking, oscp10, recording, register, service
+from gridroom.dso import braking, lessons, oscp10, promises, recording, register, service
 from gridroom.dso.config import FILE, DsoConfig
 from gridroom.dso.folder import load, open_database
 from gridroom.dso.meters import meter_app, pages_app
@@ -199,7 +199,10 @@ class Dso:
         """Forget what is older than configured."""
         rules = self.office.rules
         with self._db.transact() as tx:
-            self._store(tx).prune(now, rules.history, rules.records)
+            store = self._store(tx)
+            store.prune(now, rules.history, rules.records)
+            lessons.prune(store, now - rules.history)
+            promises.prune(store, now)
             Outbox(tx).prune(now - rules.letters)
             inbox.prune(tx, now)
 
@@ -332,8 +335,8 @@ class Dso:
     def _date(self, party: str, now: datetime, tx: sa.Connection) -> datetime:
         """The DateTime of an answer: after what was dated before; forecasts made later bear a later one."""
         store = self._store(tx)
-        dated = store.after(party, now)
-        store.dated(party, dated)
+        dated = promises.after(store, party, now)
+        promises.dated(store, party, dated)
         return dated
 
     def _handle(self, tx: sa.Connection, incoming: Incoming) -> Response:

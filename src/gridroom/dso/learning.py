@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from gridroom.dso import lessons
 from gridroom.dso.cables import Cable, Node
 from gridroom.dso.forecasting.calendar import Calendar
 from gridroom.dso.forecasting.fleet import Fleet, Outlook, Quality
@@ -19,10 +20,11 @@ from gridroom.dso.forecasting.layout import Layout, Mask, Reals
 from gridroom.dso.forecasting.pool import Pool
 from gridroom.dso.forecasting.scores import CRITERIA, WINDOW_DAYS, Factors
 from gridroom.dso.forecasting.state import State
+from gridroom.dso.lessons import Learner
 from gridroom.dso.loads import PHASES, loads_of
 from gridroom.dso.readings.measurements import NOT_MEASURED
 from gridroom.dso.rules import Office, RiskClass, Rules
-from gridroom.dso.store import Learner, Standing, Store
+from gridroom.dso.store import Standing, Store
 from gridroom.timegrid import DAY, EPOCH, midnight
 
 PATIENCE = 4
@@ -165,11 +167,11 @@ class _School:
         found = _Standings(store, office)
         self.places = found.places
         self.newcomers = _newcomers(store, office, [one for one in self.places if isinstance(one, Node)], start)
-        kept, pool = store.learners(one.id for one in self.places), store.pool()
+        kept, pool = lessons.learners(store, (one.id for one in self.places)), lessons.pool(store)
         reached = [one.until for one in kept.values()] + ([midnight(pool[0])] if pool else [])
         ahead = max(reached, default=start) > start + DAY  # learned while a clock was wrong
         if pool is None or ahead or self._much_is_new(found.first, kept, pool[0]):
-            store.unlearn()
+            lessons.unlearn(store)
             found, kept, pool = _Standings(store, office), {}, None
         self.pool_day: date | None = None if pool is None else pool[0]
         since = [kept[one.id].until if one.id in kept else found.first.get(one.id) for one in self.places]
@@ -217,11 +219,14 @@ class _School:
         moved = np.flatnonzero(self.at != before)
         if moved.size and self.pool_day is not None:
             packed = self.fleet.state.pack()
-            self.store.keep_learners(
-                (self.places[i].id, self.calendar.moment(int(self.at[i])), packed[:, PHASES * i : PHASES * (i + 1)])
-                for i in moved
+            lessons.keep_learners(
+                self.store,
+                (
+                    (self.places[i].id, self.calendar.moment(int(self.at[i])), packed[:, PHASES * i : PHASES * (i + 1)])
+                    for i in moved
+                ),
             )
-            self.store.keep_pool(self.pool_day, self.fleet.pool)
+            lessons.keep_pool(self.store, self.pool_day, self.fleet.pool)
 
     def _read(self) -> None:
         """Loads from where the first one stands, shape (blocks, series), and which can be learned, (blocks, places)."""
@@ -261,15 +266,15 @@ class _School:
         if today < self.pool_day:
             return self._over(today)
         while self.pool_day < today:
-            self.store.keep_pool(self.pool_day, self.fleet.pool)
-            self.fleet.turn(self.store.scored(self.pool_day - WINDOW_DAYS * DAY))
+            lessons.keep_pool(self.store, self.pool_day, self.fleet.pool)
+            self.fleet.turn(lessons.scored(self.store, self.pool_day - WINDOW_DAYS * DAY))
             self.pool_day += DAY
         return self.fleet
 
     def _over(self, day: date) -> Fleet:
         """For a day that is over: with what all shared then, and without telling the others anything."""
         if self.past is None or self.past[0] != day:
-            kept, fleet = self.store.pool(day), self.fleet
+            kept, fleet = lessons.pool(self.store, day), self.fleet
             pool = _unheard(fleet.pool if kept is None else kept[1])
             self.past = day, Fleet(fleet.calendar, fleet.limits, fleet.criteria, fleet.state, pool)
         return self.past[1]
@@ -297,13 +302,13 @@ def _unheard(pool: Pool) -> Pool:
 
 def _newcomers(store: Store, office: Office, nodes: list[Node], start: datetime) -> dict[str, frozenset[str]]:
     """The cables that came below nodes, by a change of the register, less than `SETTLED` ago."""
-    kept, result = store.below([node.id for node in nodes]), {}
+    kept, result = lessons.below(store, [node.id for node in nodes]), {}
     for node in (one.id for one in nodes):
         known = kept.get(node)
         new = None if known is None else start  # what it is learned with from the beginning is not new
         now = {cable.id: (known or {}).get(cable.id, new) for cable in office.register.below(node)}
         if now != known:
-            store.keep_below(node, now)
+            lessons.keep_below(store, node, now)
         result[node] = frozenset(cable for cable, since in now.items() if since is not None and start - since < SETTLED)
     return result
 

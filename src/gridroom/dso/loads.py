@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from gridroom.dso import lessons
 from gridroom.dso.cables import Cable
 from gridroom.dso.readings.measurements import means
 from gridroom.dso.readings.quality import trusted, usable
@@ -59,7 +60,10 @@ def loads_of(store: Store, office: Office, places: Iterable[str], start: datetim
     cables = {one: (office.register[one],) if one in office.register else office.register.below(one) for one in ids}
     below = list({cable.id: cable for some in cables.values() for cable in some}.values())
     measured = store.read_all(LOADS, {*ids, *(cable.id for cable in below)}, start, n)
-    books, since = _Books(store, office.rules, below, start, n), store.below(office.register.nodes.keys() & ids)
+    books, since = (
+        _Books(store, office.rules, below, start, n),
+        lessons.below(store, office.register.nodes.keys() & ids),
+    )
     result = {}
     for one in ids:
         current, flags = means(measured[one,]["sums"], measured[one,]["masks"]), measured[one,]["flags"][0]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from gridroom.config import ConfigError
-from gridroom.dso import register
+from gridroom.dso import promises, register
 from gridroom.dso.cables import Finding
 from gridroom.dso.config import DsoConfig
 from gridroom.dso.register import Entries
@@ -50,7 +50,7 @@ def furnish(config: DsoConfig, tx: sa.Connection, now: datetime) -> Furnished:
     findings = register.check(entries, parties, {one.name for one in config.risk_class})
     contracts = {key: one for key, one in entries.contracts.items() if one.party in parties}
     known = Entries(entries.substations, entries.transformers, entries.cables, entries.connections, contracts)
-    ended = tuple(one for one in register.holders(tx, contracts, now) if one[0] in entries.cables)
+    ended = tuple(one for one in promises.holders(tx, contracts, now) if one[0] in entries.cables)
     office = Office(register.register(known, ended), config.rules())
     strangers = [
         Finding(f"meter {meter.party!r}", f"there is no cable {cable!r} in the register", "warning")

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from gridroom import xml
-from gridroom.dso import adjustment, service
+from gridroom.dso import adjustment, promises, service
 from gridroom.dso.cables import Cable
 from gridroom.dso.planning import CableForecast
 from gridroom.dso.rules import Office
@@ -86,8 +86,8 @@ def enqueue(
         most = peer.profile.max_cables_per_message
         for first in range(0, len(one.forecasts), most):
             _owe(store, outbox, office, peer, one.forecasts[first : first + most], one.urgent, now, new_id())
-        newest = store.newest(peer.party) if older else set()
-        store.never_sent(outbox.withdraw([each for each in older if each not in newest], now))
+        newest = promises.newest(store, peer.party) if older else set()
+        promises.never_sent(store, outbox.withdraw([each for each in older if each not in newest], now))
 
 
 def beat(store: Store, office: Office, peers: Mapping[str, Peer], now: datetime, new_id: NewId) -> None:
@@ -115,7 +115,7 @@ def answered(store: Store, sent: Letter, answer: Envelope | None, now: datetime)
     if isinstance(answer.body, HeartbeatResponse):
         note_clock(store.tx, sent.party, answer.body.current_time, now)
     if sent.operation == FORECAST:
-        store.acknowledged(sent.message_id, *_taken(store.cables_in(sent.message_id), result))
+        promises.acknowledged(store, sent.message_id, *_taken(promises.cables_in(store, sent.message_id), result))
     for one in result.details:
         if one.code == "SUPERSEDED":
             log.warning("a CSO holds a newer forecast than this", party=sent.party, details=one.message)
@@ -167,14 +167,14 @@ def _owe(
             for one in forecasts
         )
     )
-    made = store.after(peer.party, now)
+    made = promises.after(store, peer.party, now)
     new = letter(peer, body, now=made, message_id=message_id, priority=URGENT if urgent else 0)
     outbox.put(replace(new, not_before=min(new.not_before, now)))
-    store.dated(peer.party, new.date_time)
+    promises.dated(store, peer.party, new.date_time)
     smallest = peer.profile.phases == "smallest"
     limits = (one.limits.min(axis=0, keepdims=True).repeat(3, axis=0) if smallest else one.limits for one in forecasts)
     told = [(one.cable, one.start, each) for one, each in zip(forecasts, limits, strict=True)]
-    store.sent(message_id, peer.party, new.date_time, told)
+    promises.sent(store, message_id, peer.party, new.date_time, told)
 
 
 def _connections(cable: Cable, party: str) -> tuple[str, ...]:

@@ -8,12 +8,13 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from gridroom.dso import allocation, braking, capacity, tree
+from gridroom.dso import allocation, braking, capacity, promises, tree
 from gridroom.dso.allocation import Division
 from gridroom.dso.cables import Cable, Node, Register
 from gridroom.dso.learning import Expectation
+from gridroom.dso.promises import Holding
 from gridroom.dso.rules import Office, Rules
-from gridroom.dso.store import Holding, Standing, Store
+from gridroom.dso.store import Standing, Store
 from gridroom.dso.tables import ALLOTMENTS, PLANS
 from gridroom.oscp.v10.blocks import UNKNOWN
 from gridroom.storage.columns import Ints
@@ -66,7 +67,7 @@ def issue(store: Store, office: Office, now: datetime, expectations: Mapping[str
     cables = [office.register[one] for one in expectations if one in office.register]
     free = {cable.id: _free(np.array(cable.limit_ca), expectations[cable.id]) for cable in cables}
     n = max((one.bound.shape[1] for one in expectations.values()), default=0)
-    holdings = store.holdings({one.id for one in cables}, start, n)
+    holdings = promises.holdings(store, {one.id for one in cables}, start, n)
     allowed = _within(office, cables, free, expectations, holdings)
     held_by = {one.id: _limits_above(office, one) for one in cables if (allowed[one.id] < free[one.id]).any()}
     standings = store.standings({one.id for one in cables})
@@ -175,7 +176,7 @@ def share(store: Store, start: datetime, wanted: Iterable[tuple[Cable, Ints, Int
         lengths[one[1].shape[1]].append(one)
     for n, some in lengths.items():
         ids = {cable.id for cable, _, _ in some}
-        plans |= _shared(store, start, some, store.holdings(ids, start, n), store.standings(ids))
+        plans |= _shared(store, start, some, promises.holdings(store, ids, start, n), store.standings(ids))
     return plans
 
 
@@ -249,7 +250,7 @@ def calm(store: Store, office: Office, plans: Mapping[str, Plan]) -> dict[str, P
         return dict(plans)
     start = next(iter(plans.values())).start
     n = max(one.available.shape[1] for one in plans.values())
-    holdings, crowded = store.holdings(plans, start, n), dict[str, NDArray[np.bool_]]()
+    holdings, crowded = promises.holdings(store, plans, start, n), dict[str, NDArray[np.bool_]]()
     zero = np.zeros((3, n), dtype=np.int64)
     most = {one: sum((holdings[one, party].most for party in plan.cable.parties), zero) for one, plan in plans.items()}
     for one, plan in plans.items():
@@ -285,7 +286,7 @@ def held(store: Store, plans: Mapping[str, Plan]) -> dict[str, Ints]:
 def _holdings(store: Store, plans: Mapping[str, Plan]) -> Mapping[tuple[str, str], Holding]:
     """What CSOs may hold over the longest of some plans of one moment."""
     start, n = max(((plan.start, plan.available.shape[1]) for plan in plans.values()), default=(EPOCH, 0))
-    return store.holdings(plans, start, n) if plans else {}
+    return promises.holdings(store, plans, start, n) if plans else {}
 
 
 def _held(plan: Plan, holdings: Mapping[tuple[str, str], Holding]) -> tuple[Ints, NDArray[np.bool_], Ints]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from gridroom.dso import lessons
 from gridroom.dso.cables import Finding, Phases, Register
 from gridroom.dso.reading_counts import Days, Tally, keep_counts
 from gridroom.dso.readings import quality
@@ -300,9 +301,11 @@ class _Recording:
         changed = (self.sums != before["sums"]).any(axis=0) | (self.masks != before["masks"])[0]
         changed |= ((self.flags ^ before["flags"]) & suspect != 0)[0]
         known = changed & (before["masks"][0] != 0)
-        forgotten = self.cable in stands and stands[self.cable].learned_until is None and self.store.pool() is not None
+        forgotten = (
+            self.cable in stands and stands[self.cable].learned_until is None and lessons.pool(self.store) is not None
+        )
         if changed[:n].any() or (forgotten and known.any()):  # of what it forgot, the others may still know
-            self.store.unlearn()
+            lessons.unlearn(self.store)
 
     def _cut(self, series: Series) -> Pieces:
         """Readings cut at the borders of blocks, numbered as they were read."""

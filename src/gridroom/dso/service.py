@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from gridroom import xml
-from gridroom.dso import braking, learning, loads, planning, usage
+from gridroom.dso import braking, learning, loads, planning, promises, usage
 from gridroom.dso.cables import Cable
 from gridroom.dso.planning import CableForecast, Plan
 from gridroom.dso.recording import AHEAD
@@ -225,7 +225,7 @@ def _lowered(store: Store, rules: Rules, cables: Sequence[Cable], now: datetime)
 
 def _promised(store: Store, cables: Sequence[Cable], start: datetime, n: int) -> list[tuple[Cable, Ints, Ints]]:
     """Cables of which CSOs may hold something, how much within the limit, shape (3, n) [0.01 A], and no reserve."""
-    holdings = store.holdings({cable.id for cable in cables}, start, n) if cables else {}
+    holdings = promises.holdings(store, {cable.id for cable in cables}, start, n) if cables else {}
     found, last, zero = list[tuple[Cable, Ints]](), 0, np.zeros((3, n), dtype=np.int64)
     for cable in cables:
         most = sum((holdings[cable.id, party].most for party in cable.parties), zero)

@@ -5,7 +5,7 @@ from gridroom.dso.register.entries import Batch, Connection, Entries, entries_of
 from gridroom.dso.register.importing import Imported, import_files, is_register
 from gridroom.dso.register.rows import FORM, read_csv
 from gridroom.dso.register.strange import strange
-from gridroom.dso.register.tables import holders, read, revision, write
+from gridroom.dso.register.tables import read, revision, write
 
 __all__ = [
     "FORM",
@@ -15,7 +15,6 @@ __all__ = [
     "Imported",
     "check",
     "entries_of",
-    "holders",
     "import_files",
     "is_register",
     "merged",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from gridroom.dso import promises
 from gridroom.dso.cables import Finding
 from gridroom.dso.register import rows, tables
 from gridroom.dso.register.checks import check
@@ -156,7 +157,7 @@ def _held(tx: sa.Connection, old: Entries, new: Entries, batch: Batch, now: date
     if not gone:
         return
     kept = {(cable, party) for cable, party in old.contracts if cable not in gone}
-    for cable, party in tables.holders(tx, kept, now):
+    for cable, party in promises.holders(tx, kept, now):
         if cable in gone:
             text = f"{party!r} may still hold a forecast: take its contract out first, and the cable a day later"
             yield Finding(f"cable {cable!r}", text)

@@ -1,8 +1,7 @@
 """The register in the DSO's database: a table per kind, and a number that tells when it was changed."""
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +9,7 @@ import sqlalchemy as sa
 
 from gridroom.dso.cables import Cable, Contract, Node, Phases
 from gridroom.dso.register.entries import KINDS, Connection, Entries, Kind
-from gridroom.dso.tables import METADATA, SENT
+from gridroom.dso.tables import METADATA
 from gridroom.storage.columns import UtcTime
 
 LIMITS = ("limit_l1_ca", "limit_l2_ca", "limit_l3_ca")
@@ -181,15 +180,3 @@ def write(tx: sa.Connection, new: Entries) -> dict[Kind, int]:
 def revision(tx: sa.Connection) -> int:
     """A number that is another one after each change of the register."""
     return tx.scalar(sa.select(sa.func.max(REVISION.c.number))) or 0
-
-
-def holders(tx: sa.Connection, known: Container[tuple[str, str]], now: datetime) -> list[tuple[str, str]]:
-    """Cables and CSOs, other than those known, where the CSO may hold a forecast above zero from now on."""
-    sent = sa.select(SENT.c.cable, SENT.c.party).where(SENT.c.ends > now).distinct()
-    others = [(row.cable, row.party) for row in tx.execute(sent) if (row.cable, row.party) not in known]
-    return sorted(one for one in others if _holds(tx, *one, now))
-
-
-def _holds(tx: sa.Connection, cable: str, party: str, now: datetime) -> bool:
-    limits = sa.select(SENT.c.limits).where(SENT.c.cable == cable, SENT.c.party == party, SENT.c.ends > now)
-    return any(cells.any() for cells in tx.scalars(limits))
