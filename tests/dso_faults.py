@@ -9,9 +9,8 @@ for.
 from collections.abc import Iterable
 from datetime import datetime
 
-from gridroom.dso import adjustment, allocation, backup, oscp10
+from gridroom.dso import adjustment, allocation, backup, oscp10, promises
 from gridroom.dso.allocation import Division
-from gridroom.dso.store import Store
 from gridroom.storage import inbox
 from gridroom.storage.columns import Ints
 from gridroom.storage.outbox import Outbox
@@ -37,7 +36,7 @@ FAULTS: dict[str, tuple[object, str, object]] = {
     "a retry acts twice": (inbox, "is_remembered", lambda _body: False),
     "a forecast that was tried and replaced is forgotten": (Outbox, "withdraw", forgets_what_was_tried),
     "an answer bears an older DateTime than a forecast made before it": (
-        Store,
+        promises,
         "after",
         lambda _store, _party, now: now,
     ),
