@@ -194,6 +194,8 @@ BROKEN = {
     lines(
         [row.replace(":00+", ":07+") for row in rows(8)]
     ): "row 2: 2026-03-01T00:00:07+00:00 is on no multiple of 15 min",
+    lines([*rows(8), "0001-01-01T00:00:00+14:00,1,2"]): "row 10, column time: no time between 1900 and 2100",
+    lines([*rows(8), "9999-12-31T23:59:59-14:00,1,2"]): "row 10, column time: no time between 1900 and 2100",
     lines([*rows(8), "1970-01-01T00:00:00Z,1,2"]): (
         "column time: from 1970-01-01T00:00:00+00:00 to 2026-03-01T01:45:00+00:00, but only 9 rows"
     ),
@@ -206,6 +208,21 @@ def test_a_broken_file_is_refused_by_row_and_column(tmp_path: Path, text: str, w
     with pytest.raises(BacktestError) as caught:
         read(path)
     assert str(caught.value) == f"{path}: {words}"
+
+
+@pytest.mark.parametrize("told", ["no json", "[]", '{"index_columns": 3}', '{"index_columns": [{"kind": "range"}]}'])
+def test_what_pandas_did_not_write_names_no_index(tmp_path: Path, told: str) -> None:
+    path, times = tmp_path / "odd.parquet", [START + i * QUARTER for i in range(8)]
+    table = pa.table({"a": [1.0] * 8, "time": times}).replace_schema_metadata({"pandas": told})
+    pyarrow.parquet.write_table(table, path)
+    assert read(path).names == ("a",)
+
+
+def test_a_parquet_file_of_an_age_without_dates_is_refused(tmp_path: Path) -> None:
+    path, seconds = tmp_path / "far.parquet", pa.array([0, 900, 9_000_000_000_000], pa.timestamp("s", "UTC"))
+    pyarrow.parquet.write_table(pa.table({"time": seconds, "a": [1.0] * 3}), path)
+    with pytest.raises(BacktestError, match="row 3, column time: no time between 1900 and 2100"):
+        read(path)
 
 
 def test_a_parquet_file_of_something_else_is_refused_by_its_column(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -31,6 +32,8 @@ WIDE = "a wide file is needed: a time, then a column of amperes per series"
 """What to do with a long one, which has a row per time and cable."""
 
 SECOND = timedelta(seconds=1) // MICROSECOND
+FIRST, LAST = 1900, 2100
+"""Years between which a time lies."""
 
 
 def read(path: Path, zone: ZoneInfo | None = None) -> Loads:
@@ -78,9 +81,18 @@ NO_TIME = np.iinfo(np.int64).min
 def _parquet(path: Path) -> tuple[pa.Table, str]:
     table = pa.parquet.read_table(path)
     _check_head(table.column_names)
-    index = json.loads((table.schema.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
-    named = [name for name in index if isinstance(name, str) and name in table.column_names]
+    named = [name for name in _index(table.schema.metadata or {}) if name in table.column_names]
     return table, TIME if TIME in table.column_names else (named or table.column_names)[0]
+
+
+def _index(metadata: Mapping[bytes, bytes]) -> list[str]:
+    """The columns that were the index in pandas; none where that is not told as pandas does."""
+    try:
+        told = json.loads(metadata.get(b"pandas", b"{}"))
+    except ValueError:
+        return []
+    columns = told.get("index_columns") if isinstance(told, dict) else None
+    return [one for one in columns if isinstance(one, str)] if isinstance(columns, list) else []
 
 
 def _csv(path: Path) -> tuple[pa.Table, str]:
@@ -149,6 +161,10 @@ def _times(column: pa.ChunkedArray, name: str, rows: Ints, zone: ZoneInfo | None
         times, naive = _from_text(column.to_pylist(), where)
     else:
         raise BacktestError(f"{where}: holds {column.type}, not times")
+    first, last = ((datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND for year in (FIRST, LAST))
+    outside = np.flatnonzero((times != NO_TIME) & ((times < first) | (times >= last)))
+    if len(outside):
+        raise BacktestError(f"row {rows[outside[0]]}, {where}: no time between {FIRST} and {LAST}")
     found, none = [], int((times == NO_TIME).sum())
     if naive.any():
         found += _from_clock(times, naive, where, rows, zone)
