@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 import databases
@@ -30,6 +31,14 @@ def new_database(database_kind: str) -> Callable[[str], str]:
 def database_url(new_database: Callable[[str], str]) -> str:
     """URL of an empty database that outlasts who opens it."""
     return new_database("")
+
+
+@pytest.fixture
+def logging_as_it_was() -> Iterator[None]:
+    """A command sets logging up for its process, which is not this one."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def pytest_sessionfinish() -> None:

@@ -2,33 +2,19 @@
 
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from gridroom.cli import app
 from ports import free_ports
+from refusals import refused_in_a_line
 from terminals import Terminal, until
 
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
+
 PORTS = {"dso": ("8700",), "cso": ("8710", "8711", "8712")}
-
-
-def gridroom(*words: str | Path) -> str:
-    """Run a command that is refused; gives the one line that it says."""
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = result.stderr.splitlines()
-    return line
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    before = structlog.get_config()  # the command sets it up for its process, which is not this one
-    yield
-    structlog.configure(**before)
 
 
 def edit(file: Path, old: str, new: str) -> None:
@@ -68,7 +54,7 @@ def test_the_folder_of_another_office_is_told_and_left_alone(offices: Path, word
     side, command, *more = words
     other = {"dso": "cso", "cso": "dso"}[side]
     before = sorted(offices.rglob("*"))
-    line = gridroom(side, command, offices / other, *more)
+    line = refused_in_a_line(side, command, offices / other, *more)
     folder = f"gridroom: {offices / other} is the folder of a {other.upper()} ({other}.toml)"
     assert line == f"{folder}: name that of the {side.upper()}; each has a folder of its own"
     assert sorted(offices.rglob("*")) == before
@@ -76,12 +62,12 @@ def test_the_folder_of_another_office_is_told_and_left_alone(offices: Path, word
 
 def test_a_file_in_place_of_the_folder_is_told(offices: Path) -> None:
     file = offices / "dso" / "cables.csv"
-    line = gridroom("dso", "import", file, offices / "dso")
+    line = refused_in_a_line("dso", "import", file, offices / "dso")
     assert line == f"gridroom: {file} is a file: the folder of the DSO comes first, then what else there is"
 
 
 def test_a_cso_that_is_not_there_is_told_as_a_dso_is(tmp_path: Path) -> None:
-    line = gridroom("cso", "run", tmp_path)
+    line = refused_in_a_line("cso", "run", tmp_path)
     hint = f"`gridroom cso init {tmp_path} --pki PKI` makes a new CSO"
     assert line == f"gridroom: {tmp_path / 'cso.toml'}: No such file or directory; {hint}"
 
@@ -89,7 +75,7 @@ def test_a_cso_that_is_not_there_is_told_as_a_dso_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("side", PORTS)
 def test_a_name_that_the_certificate_does_not_say_is_told_at_the_start(offices: Path, side: str) -> None:
     edit(offices / side / f"{side}.toml", f'party = "{side}"\n', f'party = "{side}2"\n')
-    line = gridroom(side, "run", offices / side)
+    line = refused_in_a_line(side, "run", offices / side)
     assert line.startswith(f"gridroom: `party` is '{side}2', but {offices / side / side}.pem speaks for '{side}'")
 
 
@@ -101,10 +87,10 @@ def test_a_second_run_is_refused_on_any_port_until_the_first_has_ended(offices: 
     try:
         until(lambda: f"{side.upper()} listens" in first.said(), "the first one listens")
         running = f"gridroom: sqlite:///{folder}/{side}.db: an office runs on it already: end that one first"
-        assert gridroom(side, "run", folder).startswith(running)
+        assert refused_in_a_line(side, "run", folder).startswith(running)
         text = config.read_text()
         config.write_text("\n".join(_elsewhere(line) for line in text.splitlines()))
-        assert gridroom(side, "run", folder).startswith(running)
+        assert refused_in_a_line(side, "run", folder).startswith(running)
         CliRunner().invoke(app, [side, "resume", str(folder), "nobody"])  # works beside it
         config.write_text(text)
         first.kill()
@@ -120,7 +106,7 @@ def test_a_port_that_is_taken_is_told_with_its_file_and_lets_go_of_the_rest(offi
     port = int(re.findall(r"port = (\d+)", config.read_text())[n])
     for _ in range(2):  # the second time nothing is in the way that the first one left
         with socket.create_server(("127.0.0.1", port)):
-            line = gridroom(side, "run", offices / side)
+            line = refused_in_a_line(side, "run", offices / side)
         assert line.startswith(f"gridroom: {config}: ")
         assert str(port) in line
         assert f"does a {side.upper()} run there already? end what does, or choose" in line

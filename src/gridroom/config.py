@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +16,19 @@ T = TypeVar("T")
 
 class ConfigError(Exception):
     """A configuration that cannot be used; the text names the file and the key."""
+
+
+@contextmanager
+def listening(path: Path, hint: str) -> Iterator[None]:
+    """Names the file whose ports are opened within, and what to do, when they cannot be.
+
+    Raises:
+        ConfigError: A port is taken, or not ours to open.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}; {hint}") from error
 
 
 def read(path: Path, kind: type[T]) -> T:

@@ -1,17 +1,18 @@
 """Files that somebody wrote with a mistake in them: one line that names the place, exit code 1, nothing half done."""
 
 import socket
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from gridroom.cli import app
 from gridroom.dso import folder as dso_folder
 from gridroom.timegrid import QUARTER, floor
+from refusals import refused
+
+pytestmark = pytest.mark.usefixtures("logging_as_it_was")
 
 
 @pytest.fixture
@@ -27,28 +28,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(autouse=True)
-def _logging() -> Iterator[None]:
-    """The command sets logging up for its process, which is not this one."""
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-
-
 def gridroom(*words: str | Path) -> str:
     """Run a command that succeeds; gives what it printed."""
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     return result.stdout
-
-
-def refused(*words: str | Path) -> list[str]:
-    """Run a command that is refused; gives the lines that say why."""
-    result = CliRunner().invoke(app, [str(word) for word in words])
-    assert isinstance(result.exception, SystemExit), repr(result.exception)
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    return result.stderr.splitlines()
 
 
 def changed(file: Path, old: str, new: str) -> str:

@@ -34,9 +34,6 @@ TAKING = ("--phase", "--start", "--plot")
 FAR = 0.1
 """How like an id must at least be to what was typed, for lack of better ones."""
 
-HEAD = 10_000
-"""So much of a file tells what it is. [bytes]"""
-
 
 class PlotCommand(TyperCommand):
     """A command whose `--plot` may be given without a file."""
@@ -204,7 +201,7 @@ def import_files(
         home.load(folder)  # a folder that is none is told before a file that is none
         for file in files:
             with file.open("rb") as stream:
-                if why := register.strange(stream.read(HEAD)):
+                if why := register.strange(stream.read(register.HEAD)):
                     refuse(f"{file}: {why}")
         about = [file for file in files if register.is_register(file)]
         if about:

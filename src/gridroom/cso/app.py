@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import structlog
 
 from gridroom.clock import Clock, Duty, WallClock
-from gridroom.config import ConfigError
+from gridroom.config import listening
 from gridroom.cso import charging, drivers, oscp10, service, settings
 from gridroom.cso.csms import Stations
 from gridroom.cso.settings import CsoConfig, Market, load
@@ -220,14 +220,6 @@ def open_database(config: CsoConfig, *, alone: bool = False) -> Database:
     return database.open(address.url(config.database), MIGRATIONS, alone=alone)
 
 
-async def _listen(folder: Path, cso: Cso) -> None:
-    try:
-        await cso.start()
-    except OSError as error:
-        hint = "does a CSO run there already? end what does, or choose other ports"
-        raise ConfigError(f"{folder / 'cso.toml'}: {error.strerror or error}; {hint}") from error
-
-
 async def run(folder: Path, clock: Clock | None = None) -> None:
     """Run the CSO of a folder until cancelled, or until the clock ends.
 
@@ -245,7 +237,8 @@ async def run(folder: Path, clock: Clock | None = None) -> None:
     cso = Cso(config, db, client.post, lambda: str(uuid4()), time, Csms(time.now))
     reacting: asyncio.Task[None] | None = None
     try:
-        await _listen(folder, cso)
+        with listening(folder / "cso.toml", "does a CSO run there already? end what does, or choose other ports"):
+            await cso.start()
         if isinstance(time, WallClock):
             reacting = asyncio.create_task(cso.react())
         await time.run(cso.duties())

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 
 from gridroom.clock import Clock, Duty, WallClock
-from gridroom.config import ConfigError
+from gridroom.config import listening
 from gridroom.dso import braking, lessons, oscp10, promises, recording, register, service
 from gridroom.dso.config import FILE, DsoConfig
 from gridroom.dso.folder import load, open_database
@@ -367,14 +367,6 @@ def _in_ampere(view: View) -> dict[str, object]:
     }
 
 
-async def _listen(folder: Path, dso: Dso) -> None:
-    try:
-        await dso.start()
-    except OSError as error:
-        hint = "does a DSO run there already? end what does, or choose another `listen.port`"
-        raise ConfigError(f"{folder / FILE}: {error.strerror or error}; {hint}") from error
-
-
 async def run(folder: Path, clock: Clock | None = None) -> None:
     """Run the DSO of a folder until cancelled, or until the clock ends.
 
@@ -393,7 +385,9 @@ async def run(folder: Path, clock: Clock | None = None) -> None:
     try:
         dso = Dso(config, db, client.post, lambda: str(uuid4()), time)
         try:
-            await _listen(folder, dso)
+            hint = "does a DSO run there already? end what does, or choose another `listen.port`"
+            with listening(folder / FILE, hint):
+                await dso.start()
             await time.run(dso.duties())
         finally:
             await dso.stop()

@@ -11,16 +11,13 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from gridroom.dso.register.strange import strange
+from gridroom.dso.register.strange import HEAD, strange
 from gridroom.sim.errors import SimError
 from gridroom.sim.households import PHASES, WEEK, Amps, Household, Loads
 from gridroom.timegrid import QUARTER, floor
 
 TIME = "time"
 COLUMN = re.compile(r"(?P<home>.+)\.L(?P<phase>[123])")
-HEAD = 10_000
-"""So much of a file tells what it is. [bytes]"""
-
 LONGEST = timedelta(days=5 * 366)
 
 

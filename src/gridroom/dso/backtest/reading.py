@@ -19,14 +19,11 @@ from gridroom.dso.cables import Finding
 from gridroom.dso.readings import wall_times
 from gridroom.dso.readings.measurements import COMMAS
 from gridroom.dso.register.rows import shown
-from gridroom.dso.register.strange import strange
+from gridroom.dso.register.strange import HEAD, strange
 from gridroom.timegrid import EPOCH
 
 TIME = "time"
 PARQUET = b"PAR1"
-HEAD = 10_000
-"""So much of a file tells what it is. [bytes]"""
-
 LONG = {"cable", "L1", "L2", "L3"}
 WIDE = "a wide file is needed: a time, then a column of amperes per series"
 """What to do with a long one, which has a row per time and cable."""

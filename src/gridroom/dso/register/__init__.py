@@ -4,11 +4,12 @@ from gridroom.dso.register.checks import check
 from gridroom.dso.register.entries import Batch, Connection, Entries, entries_of, merged, register
 from gridroom.dso.register.importing import Imported, import_files, is_register
 from gridroom.dso.register.rows import FORM, read_csv
-from gridroom.dso.register.strange import strange
+from gridroom.dso.register.strange import HEAD, strange
 from gridroom.dso.register.tables import read, revision, write
 
 __all__ = [
     "FORM",
+    "HEAD",
     "Batch",
     "Connection",
     "Entries",

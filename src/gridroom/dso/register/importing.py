@@ -13,13 +13,10 @@ from gridroom.dso.register import rows, tables
 from gridroom.dso.register.checks import check
 from gridroom.dso.register.entries import KINDS, Batch, Entries, Kind, merged, named
 from gridroom.dso.register.json_files import is_grid, read_json
-from gridroom.dso.register.strange import strange
+from gridroom.dso.register.strange import HEAD, strange
 
 LARGEST_FILE = 256 * 2**20
 """Longest file that is read. [bytes]"""
-
-HEAD = 10_000
-"""So much of a file tells what it is. [bytes]"""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 GZIP = b"\x1f\x8b"
 
+HEAD = 10_000
+"""So much of a file tells what it is. [bytes]"""
+
 
 def strange(head: bytes) -> str:
     r"""Why a file cannot be read as CSV, JSON or Parquet, by its first bytes; empty when nothing speaks against it.
